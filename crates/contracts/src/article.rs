@@ -1,0 +1,21 @@
+//! Articles: a title and content that an author publishes.
+
+mod command;
+mod event;
+mod query;
+mod refusal;
+#[cfg(test)]
+mod tests;
+mod view;
+
+pub use command::{CreateArticle, DeleteArticle, UpdateArticle};
+pub use event::{ArticleCreated, ArticleDeleted, ArticleEvent, ArticleUpdated};
+pub use query::{ArticlePage, GetArticle, ListArticles, MAX_PAGE};
+pub use refusal::ArticleRefusal;
+pub use view::{Article, ArticleSummary};
+
+/// The context's name: the second token of its subjects, the first of its event types.
+pub const CONTEXT: &str = "article";
+
+/// The role whose holders may change any article.
+pub const EDITOR: &str = "editor";

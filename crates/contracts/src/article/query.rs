@@ -1,0 +1,49 @@
+use eventsourcing::{AggregateId, Query, UserId};
+use serde::{Deserialize, Serialize};
+
+use super::{Article, ArticleSummary, CONTEXT};
+
+/// The most items that a page may hold.
+pub const MAX_PAGE: u32 = 100;
+
+/// Asks `queries.article.get` for one article; answered with an [`Article`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GetArticle {
+    /// The article.
+    pub id: AggregateId,
+}
+
+/// Asks `queries.article.list` for articles, newest first; answered with an [`ArticlePage`].
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListArticles {
+    /// Only those of this author.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub author: Option<UserId>,
+    /// 1 to [`MAX_PAGE`]; 20 when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u32>,
+    /// Where the page before this one ended: its `next`, unchanged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+}
+
+/// A page of articles.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ArticlePage {
+    /// The articles, newest first, without content.
+    pub items: Vec<ArticleSummary>,
+    /// The cursor of the next page; absent on the last one.
+    pub next: Option<String>,
+}
+
+impl Query for GetArticle {
+    const CONTEXT: &'static str = CONTEXT;
+    const NAME: &'static str = "get";
+    type Answer = Article;
+}
+
+impl Query for ListArticles {
+    const CONTEXT: &'static str = CONTEXT;
+    const NAME: &'static str = "list";
+    type Answer = ArticlePage;
+}

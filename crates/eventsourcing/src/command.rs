@@ -1,0 +1,139 @@
+//! A command, the envelope it travels in, and what comes back.
+
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use time::OffsetDateTime;
+
+use crate::{Actor, AggregateId, CommandId, CorrelationId, EventId, Fingerprint, Refusal};
+
+/// An intention, addressed to one aggregate of one context.
+pub trait Command: Serialize + DeserializeOwned + Clone + Send + Sync + 'static {
+    /// The context that decides it: `article`.
+    const CONTEXT: &'static str;
+    /// The imperative: `create`. With the context it names the subject `commands.article.create`.
+    const VERB: &'static str;
+    /// What the sender is told of the aggregate afterwards.
+    type Output: Serialize + DeserializeOwned + Send + 'static;
+
+    /// The aggregate it is for. A command that creates one derives it from its own id.
+    fn aggregate_id(&self, id: CommandId) -> AggregateId;
+}
+
+/// A command with everything that its decision may depend on: nothing is read from a clock later.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommandEnvelope<C> {
+    /// The intention's identity; a repeat carries the same.
+    pub id: CommandId,
+    /// On whose behalf.
+    pub actor: Actor,
+    /// What it belongs to.
+    pub correlation_id: CorrelationId,
+    /// The version that the sender saw; any other is refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected_version: Option<u64>,
+    /// When it was sent; becomes the time of its events.
+    #[serde(with = "time::serde::rfc3339")]
+    pub issued_at: OffsetDateTime,
+    /// After this instant it is not executed any more.
+    #[serde(
+        default,
+        with = "time::serde::rfc3339::option",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub deadline: Option<OffsetDateTime>,
+    /// The W3C trace context; travels as a message header, not in the body.
+    #[serde(skip)]
+    pub traceparent: Option<String>,
+    /// The command itself.
+    pub data: C,
+}
+
+impl<C: Command> CommandEnvelope<C> {
+    /// A fresh command of `actor`, sent now.
+    pub fn new(actor: Actor, data: C) -> Self {
+        Self {
+            id: CommandId::generate(),
+            actor,
+            correlation_id: CorrelationId::generate(),
+            expected_version: None,
+            issued_at: OffsetDateTime::now_utc(),
+            deadline: None,
+            traceparent: None,
+            data,
+        }
+    }
+
+    /// The aggregate it is for.
+    pub fn aggregate_id(&self) -> AggregateId {
+        self.data.aggregate_id(self.id)
+    }
+
+    /// Tells a repeat of this command from another command under the same id.
+    ///
+    /// # Errors
+    /// The data cannot be written as JSON.
+    pub fn fingerprint(&self) -> Result<Fingerprint, serde_json::Error> {
+        let name = format!("{}.{}", C::CONTEXT, C::VERB);
+        Ok(Fingerprint::of(&name, &serde_json::to_vec(&self.data)?))
+    }
+}
+
+/// What a command's sender hears. An error is neither and travels apart.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "reply", rename_all = "snake_case")]
+pub enum Reply<T> {
+    /// Its events are stored.
+    Accepted(Accepted<T>),
+    /// The domain said no; nothing is stored.
+    Refused(Refusal),
+}
+
+/// The outcome of an accepted command, the same for every repeat of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Accepted<T> {
+    /// The aggregate.
+    pub aggregate_id: AggregateId,
+    /// Its version after the command.
+    pub version: u64,
+    /// The stream position of the last event of the command.
+    pub position: u64,
+    /// The events of the command.
+    pub events: Vec<EventRef>,
+    /// Whether an earlier sending of the command stored them.
+    pub repeated: bool,
+    /// The aggregate after the command.
+    pub state: T,
+}
+
+/// Names a stored event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventRef {
+    /// The event's id.
+    pub id: EventId,
+    /// The event's type: `article.created`.
+    #[serde(rename = "type")]
+    pub event_type: String,
+}
+
+impl<T> Accepted<T> {
+    /// The same outcome with another view of the state.
+    pub fn map<U>(self, view: impl FnOnce(T) -> U) -> Accepted<U> {
+        Accepted {
+            aggregate_id: self.aggregate_id,
+            version: self.version,
+            position: self.position,
+            events: self.events,
+            repeated: self.repeated,
+            state: view(self.state),
+        }
+    }
+}
+
+impl<T> Reply<T> {
+    /// The same reply with another view of the state.
+    pub fn map<U>(self, view: impl FnOnce(T) -> U) -> Reply<U> {
+        match self {
+            Self::Accepted(accepted) => Reply::Accepted(accepted.map(view)),
+            Self::Refused(refusal) => Reply::Refused(refusal),
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! Facts, before and after they are stored.
+
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+
+use crate::{
+    AggregateId, CommandEnvelope, CommandId, CorrelationId, EventContext, EventId, Fingerprint,
+    UserId, command::Command,
+};
+
+/// Stored bytes that today's code cannot read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DecodeError {
+    /// No event of this context has the type.
+    #[error("unknown event type {0}")]
+    UnknownType(String),
+    /// The type is known, the schema version is not.
+    #[error("unknown schema version {version} of {event_type}")]
+    UnknownVersion {
+        /// The type.
+        event_type: String,
+        /// The version that was found.
+        version: u32,
+    },
+    /// The data does not have the shape of its type and version.
+    #[error("malformed {event_type}: {reason}")]
+    Malformed {
+        /// The type.
+        event_type: String,
+        /// What the parser said.
+        reason: String,
+    },
+}
+
+/// The events of one context. Written with [`events!`](crate::events).
+pub trait EventData: Sized + Clone + Send + Sync + 'static {
+    /// The past-tense name on the wire: `article.created`.
+    fn event_type(&self) -> &'static str;
+    /// The version of the data's shape that is written today.
+    fn schema_version(&self) -> u32;
+    /// The data as JSON.
+    ///
+    /// # Errors
+    /// The data cannot be written as JSON.
+    fn encode(&self) -> Result<Vec<u8>, serde_json::Error>;
+    /// Reads stored data of `event_type` in the shape of `schema_version`.
+    ///
+    /// # Errors
+    /// See [`DecodeError`].
+    fn decode(event_type: &str, schema_version: u32, data: &[u8]) -> Result<Self, DecodeError>;
+}
+
+/// Where an event comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Metadata {
+    /// What it belongs to.
+    pub correlation_id: CorrelationId,
+    /// The command that it was decided for.
+    pub causation_id: CommandId,
+    /// That command's fingerprint: a repeat is recognised from the events alone.
+    pub fingerprint: Fingerprint,
+    /// The user who sent the command.
+    pub user_id: UserId,
+    /// The W3C trace context of the command.
+    pub traceparent: Option<String>,
+}
+
+impl Metadata {
+    /// The metadata of every event that `command` yields.
+    pub fn of<C: Command>(command: &CommandEnvelope<C>, fingerprint: Fingerprint) -> Self {
+        Self {
+            correlation_id: command.correlation_id.clone(),
+            causation_id: command.id,
+            fingerprint,
+            user_id: command.actor.user_id.clone(),
+            traceparent: command.traceparent.clone(),
+        }
+    }
+}
+
+/// An event on its way into a store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewEvent {
+    /// Derived from the command, so that a repeat has the same.
+    pub id: EventId,
+    /// The type on the wire.
+    pub event_type: String,
+    /// The version of the data's shape.
+    pub schema_version: u32,
+    /// Its number within the aggregate: 1, 2, 3 …
+    pub version: u64,
+    /// When it was decided.
+    pub time: OffsetDateTime,
+    /// Where it comes from.
+    pub metadata: Metadata,
+    /// The data as JSON.
+    pub data: Vec<u8>,
+}
+
+/// A stored event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordedEvent {
+    /// The context that owns it.
+    pub context: String,
+    /// The aggregate that it belongs to.
+    pub aggregate_id: AggregateId,
+    /// Its position in the stream: grows, with gaps within an aggregate.
+    pub position: u64,
+    /// What was appended.
+    pub event: NewEvent,
+}
+
+impl RecordedEvent {
+    /// Reads the data as an event of `E`.
+    ///
+    /// # Errors
+    /// See [`DecodeError`].
+    pub fn decode<E: EventData>(&self) -> Result<E, DecodeError> {
+        E::decode(&self.event.event_type, self.event.schema_version, &self.event.data)
+    }
+
+    /// What the event says about itself beside its data.
+    #[must_use]
+    pub fn context(&self) -> EventContext {
+        EventContext {
+            aggregate_id: self.aggregate_id,
+            version: self.event.version,
+            time: self.event.time,
+        }
+    }
+}
+
+/// Writes the enum of a context's events and its [`EventData`]: a line an event.
+///
+/// ```
+/// # use serde::{Serialize, Deserialize};
+/// #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// pub struct NoteWritten { pub text: String }
+///
+/// eventsourcing::events! {
+///     /// Every fact about a note.
+///     pub enum NoteEvent {
+///         "note.written" v 1 => Written(NoteWritten),
+///     }
+/// }
+/// ```
+#[macro_export]
+macro_rules! events {
+    ($(#[$meta:meta])* $vis:vis enum $name:ident {
+        $($event_type:literal v $version:literal => $variant:ident($data:ty)),+ $(,)?
+    }) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        $vis enum $name {
+            $(#[doc = concat!("`", $event_type, "`")] $variant($data),)+
+        }
+
+        $(impl From<$data> for $name {
+            fn from(data: $data) -> Self {
+                Self::$variant(data)
+            }
+        })+
+
+        impl $crate::EventData for $name {
+            fn event_type(&self) -> &'static str {
+                match self {
+                    $(Self::$variant(_) => $event_type,)+
+                }
+            }
+
+            fn schema_version(&self) -> u32 {
+                match self {
+                    $(Self::$variant(_) => $version,)+
+                }
+            }
+
+            fn encode(&self) -> Result<Vec<u8>, $crate::event::JsonError> {
+                match self {
+                    $(Self::$variant(data) => $crate::event::to_json(data),)+
+                }
+            }
+
+            fn decode(
+                event_type: &str,
+                schema_version: u32,
+                data: &[u8],
+            ) -> Result<Self, $crate::DecodeError> {
+                match (event_type, schema_version) {
+                    $(($event_type, $version) => {
+                        $crate::event::from_json(event_type, data).map(Self::$variant)
+                    })+
+                    $(($event_type, _) => Err($crate::DecodeError::UnknownVersion {
+                        event_type: event_type.to_owned(),
+                        version: schema_version,
+                    }),)+
+                    _ => Err($crate::DecodeError::UnknownType(event_type.to_owned())),
+                }
+            }
+        }
+    };
+}
+
+pub use serde_json::Error as JsonError;
+
+/// Writes `data` as JSON. For [`events!`](crate::events).
+///
+/// # Errors
+/// The data cannot be written as JSON.
+pub fn to_json(data: &impl Serialize) -> Result<Vec<u8>, JsonError> {
+    serde_json::to_vec(data)
+}
+
+/// Reads the data of an `event_type`. For [`events!`](crate::events).
+///
+/// # Errors
+/// [`DecodeError::Malformed`].
+pub fn from_json<T: serde::de::DeserializeOwned>(
+    event_type: &str,
+    data: &[u8],
+) -> Result<T, DecodeError> {
+    serde_json::from_slice(data).map_err(|error| DecodeError::Malformed {
+        event_type: event_type.to_owned(),
+        reason: error.to_string(),
+    })
+}

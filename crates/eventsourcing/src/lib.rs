@@ -1,0 +1,30 @@
+#![doc = include_str!("../README.md")]
+
+pub mod aggregate;
+pub mod command;
+#[cfg(feature = "testing")]
+pub mod conformance;
+pub mod event;
+pub mod executor;
+pub mod identity;
+pub mod memory;
+pub mod query;
+pub mod refusal;
+pub mod store;
+#[cfg(feature = "testing")]
+pub mod testing;
+
+pub use aggregate::{Aggregate, Decide, EventContext};
+pub use command::{Accepted, Command, CommandEnvelope, EventRef, Reply};
+pub use event::{DecodeError, EventData, Metadata, NewEvent, RecordedEvent};
+pub use executor::{ExecuteError, Executor};
+pub use identity::{
+    Actor, AggregateId, CommandId, CorrelationId, EventId, Fingerprint, IdentityError, UserId,
+};
+pub use memory::MemoryEventStore;
+pub use query::{Answer, Query, QueryEnvelope, QueryReply};
+pub use refusal::{FieldError, Refusal, RefusalKind};
+pub use store::{AppendError, EventStore, Head, StoreError, StreamId};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,111 @@
+//! The event-store port.
+
+use std::{borrow::Cow, error::Error, fmt, future::Future};
+
+use crate::{AggregateId, NewEvent, RecordedEvent};
+
+/// Names one aggregate's events.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct StreamId {
+    /// The context that owns the aggregate.
+    pub context: Cow<'static, str>,
+    /// The aggregate.
+    pub aggregate_id: AggregateId,
+}
+
+impl StreamId {
+    /// The events of `aggregate_id` in `context`.
+    pub fn new(context: impl Into<Cow<'static, str>>, aggregate_id: AggregateId) -> Self {
+        Self { context: context.into(), aggregate_id }
+    }
+}
+
+impl fmt::Display for StreamId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.context, self.aggregate_id)
+    }
+}
+
+/// The last event of an aggregate. The default means that there is none.
+///
+/// Both numbers say the same; a store checks whichever is its own.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Head {
+    /// The version of the last event; 0 when there is none.
+    pub version: u64,
+    /// The stream position of the last event; 0 when there is none.
+    pub position: u64,
+}
+
+impl From<&RecordedEvent> for Head {
+    fn from(event: &RecordedEvent) -> Self {
+        Self { version: event.event.version, position: event.position }
+    }
+}
+
+/// A store could not do what it was asked; nothing was changed.
+#[derive(Debug, thiserror::Error)]
+#[error("{act} failed")]
+pub struct StoreError {
+    /// The act that failed.
+    pub act: &'static str,
+    /// Why.
+    #[source]
+    pub source: Box<dyn Error + Send + Sync>,
+}
+
+impl StoreError {
+    /// `act` failed because of `source`.
+    pub fn new(act: &'static str, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self { act, source: source.into() }
+    }
+}
+
+/// Why an append did not simply succeed.
+#[derive(Debug, thiserror::Error)]
+pub enum AppendError {
+    /// Another writer was first; nothing was stored.
+    #[error("the aggregate has moved on")]
+    Conflict,
+    /// Nobody answered in time; the events may be stored, now or a moment later.
+    #[error("the outcome of the append is unknown")]
+    Unknown(#[source] StoreError),
+    /// Nothing was stored.
+    #[error(transparent)]
+    Failed(#[from] StoreError),
+}
+
+/// Keeps the events of aggregates in order. Every implementation passes `conformance`.
+pub trait EventStore: Send + Sync + 'static {
+    /// The events of `stream` after `head`, oldest first; empty when there are none.
+    fn load(
+        &self,
+        stream: &StreamId,
+        after: Head,
+    ) -> impl Future<Output = Result<Vec<RecordedEvent>, StoreError>> + Send;
+
+    /// Stores `events`, all or none, if the last event of `stream` is `expected`; tells the new last one.
+    ///
+    /// Acknowledged means durable to the degree that the store is configured for.
+    fn append(
+        &self,
+        stream: &StreamId,
+        expected: Head,
+        events: Vec<NewEvent>,
+    ) -> impl Future<Output = Result<Head, AppendError>> + Send;
+}
+
+impl<S: EventStore> EventStore for std::sync::Arc<S> {
+    async fn load(&self, stream: &StreamId, after: Head) -> Result<Vec<RecordedEvent>, StoreError> {
+        S::load(self, stream, after).await
+    }
+
+    async fn append(
+        &self,
+        stream: &StreamId,
+        expected: Head,
+        events: Vec<NewEvent>,
+    ) -> Result<Head, AppendError> {
+        S::append(self, stream, expected, events).await
+    }
+}

@@ -1,0 +1,223 @@
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, Ordering},
+};
+
+use serde::{Deserialize, Serialize};
+use time::{Duration, OffsetDateTime};
+
+use crate::{
+    Actor, Aggregate, AggregateId, AppendError, Command, CommandEnvelope, CommandId, Decide,
+    DecodeError, EventContext, EventData, EventStore, ExecuteError, Executor, Head,
+    MemoryEventStore, NewEvent, RecordedEvent, Refusal, RefusalKind, Reply, StoreError, StreamId,
+};
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Added {
+    amount: u32,
+}
+
+crate::events! {
+    enum CounterEvent {
+        "counter.added" v 1 => Added(Added),
+    }
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Counter {
+    total: u32,
+}
+
+impl Aggregate for Counter {
+    const CONTEXT: &'static str = "counter";
+    type Event = CounterEvent;
+
+    fn apply(&mut self, CounterEvent::Added(added): CounterEvent, _: &EventContext) {
+        self.total += added.amount;
+    }
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Add {
+    counter: AggregateId,
+    amounts: Vec<u32>,
+}
+
+impl Command for Add {
+    const CONTEXT: &'static str = "counter";
+    const VERB: &'static str = "add";
+    type Output = u32;
+
+    fn aggregate_id(&self, _: CommandId) -> AggregateId {
+        self.counter
+    }
+}
+
+impl Decide<Add> for Counter {
+    type Refusal = Refusal;
+
+    fn decide(&self, command: &Add, _: &Actor) -> Result<Vec<CounterEvent>, Refusal> {
+        if self.total + command.amounts.iter().sum::<u32>() > 100 {
+            return Err(Refusal::new(RefusalKind::Conflict, "over-the-limit", "the limit is 100"));
+        }
+        Ok(command.amounts.iter().map(|&amount| Added { amount }.into()).collect())
+    }
+}
+
+fn add(counter: AggregateId, amounts: &[u32]) -> CommandEnvelope<Add> {
+    let actor = Actor { user_id: "ann".parse().expect("valid"), roles: vec![] };
+    CommandEnvelope::new(actor, Add { counter, amounts: amounts.to_vec() })
+}
+
+fn counter() -> AggregateId {
+    CommandId::generate().creates("counter")
+}
+
+#[track_caller]
+fn accepted(reply: Result<Reply<Counter>, ExecuteError>) -> crate::Accepted<Counter> {
+    match reply {
+        Ok(Reply::Accepted(accepted)) => accepted,
+        other => panic!("expected an acceptance, got {other:?}"),
+    }
+}
+
+#[track_caller]
+fn refused(reply: Result<Reply<Counter>, ExecuteError>) -> Refusal {
+    match reply {
+        Ok(Reply::Refused(refusal)) => refusal,
+        other => panic!("expected a refusal, got {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn the_memory_store_conforms() {
+    crate::conformance::run(&MemoryEventStore::default()).await;
+}
+
+#[tokio::test]
+async fn a_repeat_gets_the_first_outcome_even_after_others() {
+    let store = Arc::new(MemoryEventStore::default());
+    let executor = Executor::<Counter, _>::new(store.clone());
+    let id = counter();
+    let command = add(id, &[1, 2]);
+    let first = accepted(executor.execute(&command).await);
+    accepted(executor.execute(&add(id, &[10])).await);
+    let again = accepted(executor.execute(&command).await);
+    assert!(again.repeated && !first.repeated);
+    assert_eq!(again.state, Counter { total: 3 });
+    assert_eq!(
+        (again.version, again.position, &again.events),
+        (first.version, first.position, &first.events)
+    );
+    assert_eq!(store.all().len(), 3);
+}
+
+#[tokio::test]
+async fn the_same_id_with_other_data_is_refused() {
+    let executor = Executor::<Counter, _>::new(MemoryEventStore::default());
+    let id = counter();
+    let command = add(id, &[1]);
+    accepted(executor.execute(&command).await);
+    let other = CommandEnvelope { data: Add { counter: id, amounts: vec![2] }, ..command };
+    assert_eq!(refused(executor.execute(&other).await).kind, RefusalKind::Reused);
+}
+
+#[tokio::test]
+async fn a_rule_is_told_before_a_stale_version() {
+    let executor = Executor::<Counter, _>::new(MemoryEventStore::default());
+    let id = counter();
+    accepted(executor.execute(&add(id, &[1])).await);
+    let stale = CommandEnvelope { expected_version: Some(7), ..add(id, &[1]) };
+    let refusal = refused(executor.execute(&stale).await);
+    assert_eq!((refusal.kind, refusal.current_version), (RefusalKind::VersionMismatch, Some(1)));
+    let both = CommandEnvelope { expected_version: Some(7), ..add(id, &[100]) };
+    assert_eq!(refused(executor.execute(&both).await).code, "over-the-limit");
+}
+
+#[tokio::test]
+async fn an_expired_command_is_not_executed() {
+    let store = Arc::new(MemoryEventStore::default());
+    let executor = Executor::<Counter, _>::new(store.clone());
+    let mut command = add(counter(), &[1]);
+    command.deadline = Some(OffsetDateTime::now_utc() - Duration::seconds(1));
+    assert!(matches!(executor.execute(&command).await, Err(ExecuteError::Expired)));
+    assert_eq!(store.all(), []);
+}
+
+/// Stores what it is given, but the first answers get lost or say that another was first.
+struct Flaky {
+    inner: MemoryEventStore,
+    appends: AtomicU32,
+    lost_answers: u32,
+    conflicts: u32,
+}
+
+impl EventStore for Flaky {
+    async fn load(&self, stream: &StreamId, after: Head) -> Result<Vec<RecordedEvent>, StoreError> {
+        self.inner.load(stream, after).await
+    }
+
+    async fn append(
+        &self,
+        stream: &StreamId,
+        expected: Head,
+        events: Vec<NewEvent>,
+    ) -> Result<Head, AppendError> {
+        let nth = self.appends.fetch_add(1, Ordering::Relaxed);
+        if nth < self.conflicts {
+            return Err(AppendError::Conflict);
+        }
+        let head = self.inner.append(stream, expected, events).await?;
+        if nth < self.conflicts + self.lost_answers {
+            return Err(AppendError::Unknown(StoreError::new("waiting for the answer", "timeout")));
+        }
+        Ok(head)
+    }
+}
+
+fn flaky(lost_answers: u32, conflicts: u32) -> Arc<Flaky> {
+    let inner = MemoryEventStore::default();
+    Arc::new(Flaky { inner, appends: AtomicU32::new(0), lost_answers, conflicts })
+}
+
+#[tokio::test]
+async fn a_lost_answer_is_settled_by_reading_back() {
+    let store = flaky(1, 0);
+    let executor = Executor::<Counter, _>::new(store.clone());
+    let outcome = accepted(executor.execute(&add(counter(), &[5])).await);
+    assert_eq!((outcome.version, outcome.state.total), (1, 5));
+    assert_eq!(store.inner.all().len(), 1);
+}
+
+#[tokio::test]
+async fn a_conflict_is_decided_again_and_bounded() {
+    let executor = Executor::<Counter, _>::new(flaky(0, 3));
+    accepted(executor.execute(&add(counter(), &[5])).await);
+    let executor = Executor::<Counter, _>::new(flaky(0, u32::MAX));
+    let result = executor.execute(&add(counter(), &[5])).await;
+    assert!(matches!(result, Err(ExecuteError::Contended)));
+}
+
+#[test]
+fn unknown_types_versions_and_shapes_are_told_apart() {
+    let decode = |name, version, data: &[u8]| CounterEvent::decode(name, version, data);
+    assert!(decode("counter.added", 1, br#"{"amount":1,"added_later":true}"#).is_ok());
+    assert!(matches!(decode("counter.gone", 1, b"{}"), Err(DecodeError::UnknownType(_))));
+    assert!(matches!(
+        decode("counter.added", 2, b"{}"),
+        Err(DecodeError::UnknownVersion { version: 2, .. })
+    ));
+    assert!(matches!(decode("counter.added", 1, b"{"), Err(DecodeError::Malformed { .. })));
+}
+
+#[test]
+fn identities_are_stable_and_strict() {
+    let ann = "ann".parse().expect("valid");
+    let key = CommandId::from_key(&ann, "k");
+    assert_eq!(key, CommandId::from_key(&ann, "k"));
+    assert_ne!(key, CommandId::from_key(&"bob".parse().expect("valid"), "k"));
+    assert_ne!(key.event_id(0), key.event_id(1));
+    assert!("ABCDEF0123456789ABCDEF0123456789".parse::<AggregateId>().is_err());
+    assert!("a b".parse::<crate::UserId>().is_err());
+    assert!("".parse::<crate::CorrelationId>().is_err());
+}

@@ -1,0 +1,229 @@
+//! Connecting to NATS, and the state of the link.
+
+use std::time::Duration;
+
+use async_nats::{Client, ConnectErrorKind, ConnectOptions, Event, jetstream};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use tokio::sync::watch;
+
+/// How long a JetStream acknowledgement or API reply may take.
+const ACK_TIMEOUT: Duration = Duration::from_secs(2);
+/// How often a dead link is looked for.
+const PING_INTERVAL: Duration = Duration::from_secs(10);
+/// The pause between attempts of the first connect.
+const CONNECT_PAUSE: Duration = Duration::from_millis(250);
+/// The first server versions without the bugs that would break us (nats-io/nats-server#8376).
+const OLDEST: [(u64, u64, u64); 2] = [(2, 12, 14), (2, 14, 4)];
+
+/// Where NATS is, and as whom to connect.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NatsSettings {
+    /// `nats://host:port`, several separated by commas.
+    pub url: String,
+    /// The user; empty means the name of the service.
+    #[serde(default)]
+    pub user: String,
+    /// Its password; empty connects without one, as a guest.
+    #[serde(default)]
+    pub password: SecretString,
+    /// A file with the certificate authority to trust; empty means the system's.
+    #[serde(default)]
+    pub ca_file: String,
+}
+
+/// The state of the link, as of the last change.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Link {
+    /// Whether there is a connection now.
+    pub connected: bool,
+    /// How often there was a new one: a change means that the server may have forgotten its memory.
+    pub connects: u64,
+}
+
+/// No connection, and trying again is of no use.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// The server does not take the user or password.
+    #[error("NATS at {url} refused the user {user}: check nats.user and nats.password")]
+    Denied {
+        /// The server.
+        url: String,
+        /// The user.
+        user: String,
+    },
+    /// The server is too old.
+    #[error(
+        "nats-server {found} is too old: 2.12.14 or newer of 2.12, 2.14.4 or newer is required"
+    )]
+    TooOld {
+        /// Its version.
+        found: String,
+    },
+    /// The address or another option cannot be used.
+    #[error("cannot connect to NATS at {url}")]
+    Settings {
+        /// The server.
+        url: String,
+        /// What is wrong.
+        #[source]
+        source: async_nats::ConnectError,
+    },
+}
+
+/// A connection of one service. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Connection {
+    pub(crate) client: Client,
+    pub(crate) jetstream: jetstream::Context,
+    link: watch::Receiver<Link>,
+}
+
+impl Connection {
+    /// Connects as the service `name`, waiting for the server as long as it takes.
+    ///
+    /// Dropping the future gives up. Once connected, a lost link comes back by itself.
+    pub async fn open(settings: &NatsSettings, name: &str) -> Result<Self, ConnectError> {
+        let user = if settings.user.is_empty() { name } else { settings.user.as_str() };
+        let servers: Vec<&str> = settings.url.split(',').map(str::trim).collect();
+        let (changes, mut link) = watch::channel(Link::default());
+        let mut waiting = false;
+        let client = loop {
+            match options(settings, name, user, changes.clone()).connect(servers.clone()).await {
+                Ok(client) => break client,
+                Err(error) => match error.kind() {
+                    ConnectErrorKind::Authentication | ConnectErrorKind::AuthorizationViolation => {
+                        return Err(ConnectError::Denied {
+                            url: settings.url.clone(),
+                            user: user.to_owned(),
+                        });
+                    }
+                    ConnectErrorKind::ServerParse | ConnectErrorKind::Tls => {
+                        return Err(ConnectError::Settings {
+                            url: settings.url.clone(),
+                            source: error,
+                        });
+                    }
+                    _ => {
+                        if !waiting {
+                            tracing::warn!(nats.url = settings.url, %error, "waiting for NATS");
+                            waiting = true;
+                        }
+                        tokio::time::sleep(CONNECT_PAUSE).await;
+                    }
+                },
+            }
+        };
+        check_version(&client.server_info().version)?;
+        let jetstream = jetstream::ContextBuilder::new()
+            .timeout(ACK_TIMEOUT)
+            .ack_timeout(ACK_TIMEOUT)
+            .build(client.clone());
+        // The client tells of its first connection a moment after it has it. The sender lives in the client.
+        let _ = link.wait_for(|link| link.connected).await;
+        Ok(Self { client, jetstream, link })
+    }
+
+    /// The state of the link, and its changes.
+    #[must_use]
+    pub fn link(&self) -> watch::Receiver<Link> {
+        self.link.clone()
+    }
+
+    /// Whether there is a link now.
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        self.link.borrow().connected
+    }
+
+    /// Sends what is buffered, waits for the server to have it, and closes.
+    ///
+    /// Errors at this point change nothing for anybody and are logged only.
+    pub async fn close(&self) {
+        if let Err(error) = self.client.drain().await {
+            tracing::debug!(%error, "draining the NATS connection failed");
+        }
+    }
+}
+
+fn options(
+    settings: &NatsSettings,
+    name: &str,
+    user: &str,
+    changes: watch::Sender<Link>,
+) -> ConnectOptions {
+    let password = settings.password.expose_secret();
+    let mut options = ConnectOptions::new()
+        .name(format!("newswire-{name}"))
+        .ping_interval(PING_INTERVAL)
+        .request_timeout(Some(ACK_TIMEOUT))
+        .event_callback(move |event| {
+            note(&event, &changes);
+            std::future::ready(())
+        });
+    // A guest is not allowed another prefix than the default.
+    if !password.is_empty() {
+        options = options
+            .custom_inbox_prefix(format!("_INBOX_{user}"))
+            .user_and_password(user.to_owned(), password.to_owned());
+    }
+    if !settings.ca_file.is_empty() {
+        options = options.add_root_certificates(settings.ca_file.clone().into()).require_tls(true);
+    }
+    options
+}
+
+fn note(event: &Event, changes: &watch::Sender<Link>) {
+    match event {
+        Event::Connected => {
+            changes.send_modify(|link| {
+                *link = Link { connected: true, connects: link.connects + 1 };
+            });
+            tracing::info!("NATS connected");
+        }
+        Event::Disconnected => {
+            changes.send_modify(|link| link.connected = false);
+            tracing::warn!("NATS disconnected");
+        }
+        // A denied publish or subscription shows nowhere else: its caller only times out.
+        Event::ServerError(error) => {
+            metrics::counter!("nats_server_errors_total").increment(1);
+            tracing::error!(%error, "NATS server error");
+        }
+        Event::SlowConsumer(_) => {
+            metrics::counter!("nats_slow_consumer_total").increment(1);
+            tracing::warn!("NATS subscription is full, messages were dropped");
+        }
+        other => tracing::debug!(event = %other, "NATS event"),
+    }
+}
+
+fn check_version(version: &str) -> Result<(), ConnectError> {
+    let numbers = version.split('-').next().unwrap_or_default();
+    let mut parts = numbers.split('.').map(|part| part.parse().unwrap_or(0));
+    let mut next = || parts.next().unwrap_or(0);
+    let found = (next(), next(), next());
+    let [old, new] = OLDEST;
+    let old_series = found >= old && (found.0, found.1) == (old.0, old.1);
+    if old_series || found >= new {
+        Ok(())
+    } else {
+        Err(ConnectError::TooOld { found: version.to_owned() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn old_servers_are_refused_and_new_ones_are_not() {
+        for old in ["2.10.29", "2.12.13", "2.13.9", "2.14.3", "2.14.3-RC.2", "nonsense"] {
+            assert!(check_version(old).is_err(), "{old}");
+        }
+        for new in ["2.12.14", "2.14.4", "2.15.1", "2.15.0-RC.1", "3.0.0"] {
+            assert!(check_version(new).is_ok(), "{new}");
+        }
+    }
+}

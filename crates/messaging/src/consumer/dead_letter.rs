@@ -1,0 +1,121 @@
+use async_nats::{
+    HeaderMap,
+    header::NATS_MESSAGE_ID,
+    jetstream::{message::PublishMessage, stream::DirectGetErrorKind},
+};
+
+use crate::{
+    Connection,
+    feed::StreamMessage,
+    names::{self, header},
+};
+
+/// The longest reason that is kept, in bytes.
+const MAX_REASON: usize = 512;
+
+/// A dead letter could not be stored or looked up.
+#[derive(Debug, thiserror::Error)]
+#[error("{act} failed")]
+pub struct DeadLetterError {
+    act: &'static str,
+    #[source]
+    source: async_nats::Error,
+}
+
+/// The dead letters of one consumer: messages that it gave up on, and those parked behind them.
+#[derive(Debug, Clone)]
+pub struct DeadLetters {
+    connection: Connection,
+    consumer: &'static str,
+}
+
+impl DeadLetters {
+    /// The dead letters of `consumer`.
+    #[must_use]
+    pub fn new(connection: Connection, consumer: &'static str) -> Self {
+        Self { connection, consumer }
+    }
+
+    /// Stores `message` with its raw bytes and headers, and returns when it is stored.
+    ///
+    /// Only afterwards may the message be terminated. A repeat within two minutes is stored once.
+    pub async fn store(
+        &self,
+        message: &StreamMessage,
+        reason: &str,
+    ) -> Result<(), DeadLetterError> {
+        let failed =
+            |source: async_nats::Error| DeadLetterError { act: "storing a dead letter", source };
+        let subject = names::dead_letter(self.consumer, &message.subject);
+        let publish = PublishMessage::build()
+            .headers(self.headers(message, reason))
+            .payload(message.payload.clone());
+        self.connection
+            .jetstream
+            .send_publish(subject, publish)
+            .await
+            .map_err(|error| failed(error.into()))?
+            .await
+            .map_err(|error| failed(error.into()))?;
+        metrics::counter!("consumer_dead_letters_total", "consumer" => self.consumer).increment(1);
+        tracing::error!(
+            consumer = self.consumer,
+            subject = message.subject,
+            position = message.position,
+            reason,
+            "event moved to the dead letters"
+        );
+        Ok(())
+    }
+
+    /// The position of the last dead letter from `subject`: later events wait behind it.
+    pub async fn last(&self, subject: &str) -> Result<Option<u64>, DeadLetterError> {
+        let failed =
+            |source: async_nats::Error| DeadLetterError { act: "looking for dead letters", source };
+        let stream = self
+            .connection
+            .jetstream
+            .get_stream_no_info(names::DEAD_LETTERS)
+            .await
+            .map_err(|error| failed(error.into()))?;
+        let subject = names::dead_letter(self.consumer, subject);
+        match stream.direct_get_last_for_subject(subject).await {
+            Ok(last) => {
+                let position = last.headers.get(header::DEAD_POSITION);
+                Ok(Some(position.and_then(|text| text.as_str().parse().ok()).unwrap_or(u64::MAX)))
+            }
+            Err(error) if error.kind() == DirectGetErrorKind::NotFound => Ok(None),
+            Err(error) => Err(failed(error.into())),
+        }
+    }
+
+    fn headers(&self, message: &StreamMessage, reason: &str) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, values) in message.headers.iter() {
+            // NATS would obey the original's expectations and ids instead of keeping them.
+            let text: &str = name.as_ref();
+            let kept = if text.starts_with("Nats-") {
+                format!("{}{text}", header::ORIGINAL_PREFIX)
+            } else {
+                text.to_owned()
+            };
+            for value in values {
+                headers.append(kept.as_str(), value.as_str());
+            }
+        }
+        headers.insert(NATS_MESSAGE_ID, format!("{}:{}", self.consumer, message.position));
+        headers.insert(header::DEAD_CONSUMER, self.consumer);
+        headers.insert(header::DEAD_POSITION, message.position.to_string());
+        headers.insert(header::DEAD_REASON, one_line(reason));
+        headers
+    }
+}
+
+/// A reason fit for a header: visible ASCII on one line, bounded.
+fn one_line(reason: &str) -> String {
+    reason
+        .chars()
+        .take(MAX_REASON)
+        .map(|char| if char.is_ascii_graphic() || char == ' ' { char } else { '?' })
+        .collect()
+}

@@ -1,0 +1,216 @@
+use std::{error::Error, future::Future};
+
+use eventsourcing::RecordedEvent;
+use tokio_util::sync::CancellationToken;
+
+use super::{Backoff, DeadLetters};
+use crate::{
+    Connection,
+    feed::{Feed, FeedError, FeedReader, StreamMessage},
+};
+
+/// How many events one transaction takes at most.
+const MAX_BATCH: usize = 500;
+
+/// What a projector makes of an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is in, or it is none of the projector's business.
+    Applied,
+    /// It can never be applied; says why. It goes to the dead letters and the projection goes on.
+    GiveUp(String),
+}
+
+/// Folds events into tables of its own.
+pub trait Projector: Send + Sync + 'static {
+    /// Its name: in the dead letters, the metrics and the database. Renaming it consumes everything again.
+    const NAME: &'static str;
+    /// A transaction of its database. Dropping it changes nothing.
+    type Transaction: Send;
+    /// Why the database could not be used; the runner tries again.
+    type Error: Error + Send + Sync + 'static;
+
+    /// The position of the last event in the tables; 0 when there is none.
+    fn position(&self) -> impl Future<Output = Result<u64, Self::Error>> + Send;
+
+    /// Begins a transaction.
+    fn begin(&self) -> impl Future<Output = Result<Self::Transaction, Self::Error>> + Send;
+
+    /// Applies one event in `transaction`.
+    fn apply(
+        &self,
+        transaction: &mut Self::Transaction,
+        event: &RecordedEvent,
+    ) -> impl Future<Output = Result<Verdict, Self::Error>> + Send;
+
+    /// Moves the position from `from` to `to` and commits, all in one.
+    ///
+    /// Answers whether it did: when the position is not `from` any more, another replica was faster, and
+    /// nothing may change.
+    fn commit(
+        &self,
+        transaction: Self::Transaction,
+        from: u64,
+        to: u64,
+    ) -> impl Future<Output = Result<bool, Self::Error>> + Send;
+}
+
+/// A consumer cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum ConsumerError {
+    /// The tables are ahead of the stream: they were built from another one.
+    #[error(
+        "{name} is at position {position}, but the stream ends at {last}: its database belongs to another stream"
+    )]
+    AheadOfStream {
+        /// The consumer.
+        name: &'static str,
+        /// The position in its tables.
+        position: u64,
+        /// The last position of the stream.
+        last: u64,
+    },
+}
+
+/// Why a batch was not committed; the runner tries again.
+#[derive(Debug, thiserror::Error)]
+enum BatchError<E: Error + 'static> {
+    #[error("the database failed: {0}")]
+    Database(#[source] E),
+    #[error("the stream failed: {0}")]
+    Feed(#[from] FeedError),
+    #[error("{0}")]
+    DeadLetter(#[from] super::DeadLetterError),
+    #[error("another replica has moved the position")]
+    Overtaken,
+}
+
+/// Keeps `projector` up to date until `stop`.
+///
+/// # Errors
+/// Only what trying again cannot mend: see [`ConsumerError`].
+pub async fn run_projector<P: Projector>(
+    connection: &Connection,
+    projector: &P,
+    stop: &CancellationToken,
+) -> Result<(), ConsumerError> {
+    let runner = Runner {
+        projector,
+        feed: Feed::new(connection.clone(), P::NAME),
+        dead_letters: DeadLetters::new(connection.clone(), P::NAME),
+    };
+    let mut failures = 0;
+    loop {
+        let error = tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            error = runner.run(stop, &mut failures) => error,
+        };
+        match error {
+            RunEnd::Stopped => return Ok(()),
+            RunEnd::Fatal(error) => return Err(error),
+            RunEnd::Again(reason) => {
+                failures += 1;
+                metrics::counter!("consumer_retries_total", "consumer" => P::NAME).increment(1);
+                let pause = Backoff::default().pause(failures);
+                tracing::warn!(consumer = P::NAME, reason, ?pause, "projection tries again");
+                tokio::select! {
+                    () = stop.cancelled() => return Ok(()),
+                    () = tokio::time::sleep(pause) => {}
+                }
+            }
+        }
+    }
+}
+
+enum RunEnd {
+    Stopped,
+    Fatal(ConsumerError),
+    Again(String),
+}
+
+struct Runner<'a, P> {
+    projector: &'a P,
+    feed: Feed,
+    dead_letters: DeadLetters,
+}
+
+impl<P: Projector> Runner<'_, P> {
+    /// From the position in the database on, until something goes wrong.
+    async fn run(&self, stop: &CancellationToken, failures: &mut u32) -> RunEnd {
+        let mut position = match self.projector.position().await {
+            Ok(position) => position,
+            Err(error) => return RunEnd::Again(error.to_string()),
+        };
+        let mut reader = match self.open(position).await {
+            Ok(Ok(reader)) => reader,
+            Ok(Err(fatal)) => return RunEnd::Fatal(fatal),
+            Err(error) => return RunEnd::Again(error.to_string()),
+        };
+        tracing::info!(consumer = P::NAME, position, "projection starts");
+        while !stop.is_cancelled() {
+            let batch = reader.next_batch(MAX_BATCH).await;
+            match self.apply(position, &batch).await {
+                Ok(to) => position = to,
+                Err(error) => return RunEnd::Again(error.to_string()),
+            }
+            *failures = 0;
+        }
+        RunEnd::Stopped
+    }
+
+    async fn open(&self, position: u64) -> Result<Result<FeedReader, ConsumerError>, FeedError> {
+        let last = self.feed.last_position().await?;
+        if position > last {
+            let name = P::NAME;
+            return Ok(Err(ConsumerError::AheadOfStream { name, position, last }));
+        }
+        Ok(Ok(self.feed.after(position).await?))
+    }
+
+    /// Applies `batch` behind `from` in one transaction; tells the new position.
+    async fn apply(&self, from: u64, batch: &[StreamMessage]) -> Result<u64, BatchError<P::Error>> {
+        let Some(to) = batch.last().map(|message| message.position) else { return Ok(from) };
+        let mut transaction = self.projector.begin().await.map_err(BatchError::Database)?;
+        for message in batch {
+            let verdict = match message.event() {
+                Ok(event) => self
+                    .projector
+                    .apply(&mut transaction, &event)
+                    .await
+                    .map_err(BatchError::Database)?,
+                Err(error) => Verdict::GiveUp(error.to_string()),
+            };
+            // Stored before the position moves on: a crash in between stores it again, never loses it.
+            if let Verdict::GiveUp(reason) = verdict {
+                self.dead_letters.store(message, &reason).await?;
+            }
+        }
+        let committed =
+            self.projector.commit(transaction, from, to).await.map_err(BatchError::Database)?;
+        if !committed {
+            return Err(BatchError::Overtaken);
+        }
+        report(P::NAME, batch);
+        Ok(to)
+    }
+}
+
+fn report(name: &'static str, batch: &[StreamMessage]) {
+    metrics::counter!("consumer_events_total", "consumer" => name).increment(batch.len() as u64);
+    let Some(last) = batch.last() else { return };
+    #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
+    metrics::gauge!("consumer_position", "consumer" => name).set(last.position as f64);
+    // A full batch means catching up, which would drown the log.
+    if batch.len() < MAX_BATCH {
+        for event in batch.iter().filter_map(|message| message.event().ok()) {
+            tracing::info!(
+                consumer = name,
+                event.id = %event.event.id,
+                event.type = event.event.event_type,
+                event.position = event.position,
+                correlation.id = %event.event.metadata.correlation_id,
+                "event projected"
+            );
+        }
+    }
+}

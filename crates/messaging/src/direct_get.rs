@@ -1,0 +1,90 @@
+//! Batched direct get (NATS ADR-31): an aggregate's events in one round trip, without a consumer.
+
+use std::time::Duration;
+
+use async_nats::{Message, header};
+use eventsourcing::StoreError;
+use futures_util::StreamExt;
+use serde_json::json;
+
+use crate::Connection;
+
+/// How many messages one request asks for.
+const PAGE: usize = 500;
+/// How long the next message of a page may take.
+const MESSAGE_TIMEOUT: Duration = Duration::from_secs(2);
+/// The status that ends a page.
+const END_OF_BATCH: u16 = 204;
+/// The status when nothing matches.
+const NOT_FOUND: u16 = 404;
+
+/// A stored message and its position.
+pub(crate) struct Stored {
+    pub position: u64,
+    pub message: Message,
+}
+
+/// All messages of `subject` in `stream` from the position `from` up to and including `to`, oldest first.
+pub(crate) async fn read(
+    connection: &Connection,
+    stream: &str,
+    subject: &str,
+    from: u64,
+    to: u64,
+) -> Result<Vec<Stored>, StoreError> {
+    let mut all: Vec<Stored> = Vec::new();
+    let mut next = from;
+    while next <= to {
+        let page = read_page(connection, stream, subject, next).await?;
+        let Some(last) = page.last() else { break };
+        next = last.position + 1;
+        all.extend(page.into_iter().filter(|stored| stored.position <= to));
+    }
+    Ok(all)
+}
+
+async fn read_page(
+    connection: &Connection,
+    stream: &str,
+    subject: &str,
+    from: u64,
+) -> Result<Vec<Stored>, StoreError> {
+    let failed = |source: Box<dyn std::error::Error + Send + Sync>| {
+        StoreError::new("reading stored messages", source)
+    };
+    let client = &connection.client;
+    let inbox = client.new_inbox();
+    let mut replies =
+        client.subscribe(inbox.clone()).await.map_err(|error| failed(error.into()))?;
+    let request = json!({ "seq": from, "next_by_subj": subject, "batch": PAGE });
+    client
+        .publish_with_reply(
+            format!("$JS.API.DIRECT.GET.{stream}"),
+            inbox,
+            request.to_string().into_bytes().into(),
+        )
+        .await
+        .map_err(|error| failed(error.into()))?;
+    let mut page = Vec::new();
+    loop {
+        let message = tokio::time::timeout(MESSAGE_TIMEOUT, replies.next())
+            .await
+            .map_err(|error| failed(error.into()))?
+            .ok_or_else(|| failed("the connection was closed".into()))?;
+        match message.status.map(|status| status.as_u16()) {
+            None => page.push(Stored {
+                position: position(&message).ok_or_else(|| failed("no position".into()))?,
+                message,
+            }),
+            Some(END_OF_BATCH | NOT_FOUND) => return Ok(page),
+            Some(status) => {
+                let text = message.description.as_deref().unwrap_or_default();
+                return Err(failed(format!("status {status} {text}").into()));
+            }
+        }
+    }
+}
+
+fn position(message: &Message) -> Option<u64> {
+    message.headers.as_ref()?.get(header::NATS_SEQUENCE)?.as_str().parse().ok()
+}

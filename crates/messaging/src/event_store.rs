@@ -1,0 +1,153 @@
+//! The `EventStore` on JetStream: one subject an aggregate, appended to with an expectation.
+
+use async_nats::{
+    header::{NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, NATS_EXPECTED_STREAM, NATS_MESSAGE_ID},
+    jetstream::{
+        self,
+        context::{PublishError, PublishErrorKind},
+        message::PublishMessage,
+        stream::DirectGetErrorKind,
+    },
+};
+use bytes::Bytes;
+use eventsourcing::{AppendError, EventStore, Head, NewEvent, RecordedEvent, StoreError, StreamId};
+
+use crate::{
+    Connection, batch, direct_get, event_codec,
+    names::{self, EventSubject, header},
+};
+
+/// "Wrong last sequence", with and without the number. On a cluster the second is the common one.
+const CONFLICTS: [u64; 2] = [10071, 10164];
+
+/// Whether the JetStream error `code` says that another writer was first.
+pub(crate) fn is_conflict(code: u64) -> bool {
+    CONFLICTS.contains(&code)
+}
+
+/// Keeps events in the stream `EVENTS`.
+///
+/// On a single node the check runs before deduplication: our own event, stored before its answer was lost,
+/// shows as a conflict. Reading the aggregate back tells the two apart, and the executor does so.
+#[derive(Debug, Clone)]
+pub struct JetStreamEventStore {
+    connection: Connection,
+}
+
+impl JetStreamEventStore {
+    /// A store over `connection`.
+    #[must_use]
+    pub fn new(connection: Connection) -> Self {
+        Self { connection }
+    }
+
+    /// The last message of `subject`, straight from the stream's index.
+    async fn last(&self, subject: &str) -> Result<Option<RecordedEvent>, StoreError> {
+        let failed = |source: Box<dyn std::error::Error + Send + Sync>| {
+            StoreError::new("reading the last event", source)
+        };
+        let stream = self
+            .connection
+            .jetstream
+            .get_stream_no_info(names::EVENTS)
+            .await
+            .map_err(|error| failed(error.into()))?;
+        match stream.direct_get_last_for_subject(subject).await {
+            Ok(last) => decode(subject, &last.headers, &last.payload, last.sequence).map(Some),
+            Err(error) if error.kind() == DirectGetErrorKind::NotFound => Ok(None),
+            Err(error) => Err(failed(error.into())),
+        }
+    }
+}
+
+impl EventStore for JetStreamEventStore {
+    async fn load(&self, stream: &StreamId, after: Head) -> Result<Vec<RecordedEvent>, StoreError> {
+        let subject = EventSubject(stream.clone()).to_string();
+        let Some(last) = self.last(&subject).await? else { return Ok(Vec::new()) };
+        if last.position <= after.position {
+            return Ok(Vec::new());
+        }
+        // Versions are dense: when the last one is the next one, it is all that is missing.
+        if last.event.version == after.version + 1 {
+            return Ok(vec![last]);
+        }
+        let from = after.position + 1;
+        direct_get::read(&self.connection, names::EVENTS, &subject, from, last.position)
+            .await?
+            .iter()
+            .map(|stored| {
+                let headers = stored.message.headers.clone().unwrap_or_default();
+                decode(&subject, &headers, &stored.message.payload, stored.position)
+            })
+            .collect()
+    }
+
+    async fn append(
+        &self,
+        stream: &StreamId,
+        expected: Head,
+        events: Vec<NewEvent>,
+    ) -> Result<Head, AppendError> {
+        let Some(version) = events.last().map(|event| event.version) else { return Ok(expected) };
+        let mut messages = outgoing(stream, expected, events);
+        let position = if messages.len() == 1 {
+            publish(&self.connection, messages.remove(0)).await?
+        } else {
+            batch::publish(&self.connection, &messages).await?
+        };
+        Ok(Head { version, position })
+    }
+}
+
+/// The messages of an append. The expectation stands on the first: inside a batch the rest follow it.
+fn outgoing(stream: &StreamId, expected: Head, events: Vec<NewEvent>) -> Vec<batch::Outgoing> {
+    let subject = EventSubject(stream.clone()).to_string();
+    let message = |(index, event): (usize, NewEvent)| {
+        let mut headers = event_codec::headers(stream, &event);
+        headers.insert(NATS_MESSAGE_ID, event.id.to_string());
+        headers.insert(NATS_EXPECTED_STREAM, names::EVENTS);
+        if index == 0 {
+            headers.insert(NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, expected.position.to_string());
+            headers.insert(header::EXPECTED_LAST_SUBJECT_SEQUENCE_SUBJECT, subject.as_str());
+        }
+        batch::Outgoing { subject: subject.clone(), headers, payload: Bytes::from(event.data) }
+    };
+    events.into_iter().enumerate().map(message).collect()
+}
+
+async fn publish(connection: &Connection, message: batch::Outgoing) -> Result<u64, AppendError> {
+    let publish = PublishMessage::build().headers(message.headers).payload(message.payload);
+    let ack = connection
+        .jetstream
+        .send_publish(message.subject, publish)
+        .await
+        .map_err(|error| AppendError::Failed(StoreError::new("publishing an event", error)))?;
+    ack.await.map(|ack| ack.sequence).map_err(publish_error)
+}
+
+/// What a failed publish means for its event: not stored, or nobody knows.
+fn publish_error(error: PublishError) -> AppendError {
+    use std::error::Error as _;
+    let code = error
+        .source()
+        .and_then(|source| source.downcast_ref::<jetstream::Error>())
+        .map(|error| error.error_code().0);
+    let act = "publishing an event";
+    match (error.kind(), code) {
+        (_, Some(code)) if is_conflict(code) => AppendError::Conflict,
+        // The server answered with an error, or nobody took the message.
+        (PublishErrorKind::StreamNotFound | PublishErrorKind::MaxPayloadExceeded, _)
+        | (_, Some(_)) => AppendError::Failed(StoreError::new(act, error)),
+        _ => AppendError::Unknown(StoreError::new(act, error)),
+    }
+}
+
+fn decode(
+    subject: &str,
+    headers: &async_nats::HeaderMap,
+    payload: &Bytes,
+    position: u64,
+) -> Result<RecordedEvent, StoreError> {
+    event_codec::decode(subject, headers, payload, position)
+        .map_err(|error| StoreError::new("reading a stored event", error))
+}

@@ -1,0 +1,142 @@
+//! Every subject, stream and header name, in one place.
+
+use std::{fmt, str::FromStr};
+
+use eventsourcing::{AggregateId, StreamId};
+
+/// The stream of all events.
+pub const EVENTS: &str = "EVENTS";
+/// The stream of all dead letters.
+pub const DEAD_LETTERS: &str = "DEAD_LETTERS";
+/// All events.
+pub const ALL_EVENTS: &str = "events.>";
+/// All dead letters.
+pub const ALL_DEAD_LETTERS: &str = "dead.>";
+
+/// The subject of the command `verb` of `context`: `commands.article.create`.
+#[must_use]
+pub fn command(context: &str, verb: &str) -> String {
+    format!("commands.{context}.{verb}")
+}
+
+/// The subject of the query `name` of `context`: `queries.article.get`.
+#[must_use]
+pub fn query(context: &str, name: &str) -> String {
+    format!("queries.{context}.{name}")
+}
+
+/// All events of `context`: `events.article.*`.
+#[must_use]
+pub fn events_of(context: &str) -> String {
+    format!("events.{context}.*")
+}
+
+/// Where `consumer`'s dead letters from `subject` go: `dead.notification.events.article.<id>`.
+#[must_use]
+pub fn dead_letter(consumer: &str, subject: &str) -> String {
+    format!("dead.{consumer}.{subject}")
+}
+
+/// The subject of one aggregate's events: `events.article.<id>`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventSubject(pub StreamId);
+
+impl fmt::Display for EventSubject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "events.{}", self.0)
+    }
+}
+
+/// The subject is not one of an aggregate's events.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("not the subject of an aggregate's events: {0}")]
+pub struct SubjectError(String);
+
+impl FromStr for EventSubject {
+    type Err = SubjectError;
+
+    fn from_str(subject: &str) -> Result<Self, SubjectError> {
+        let error = || SubjectError(subject.to_owned());
+        let mut tokens = subject.split('.');
+        match (tokens.next(), tokens.next(), tokens.next(), tokens.next()) {
+            (Some("events"), Some(context), Some(id), None) if !context.is_empty() => {
+                let id: AggregateId = id.parse().map_err(|_| error())?;
+                Ok(Self(StreamId::new(context.to_owned(), id)))
+            }
+            _ => Err(error()),
+        }
+    }
+}
+
+/// Message headers. NATS header names are case-sensitive: these are written as they stand.
+pub mod header {
+    /// CloudEvents: the event's id.
+    pub const CE_ID: &str = "ce-id";
+    /// CloudEvents: always `1.0`.
+    pub const CE_SPECVERSION: &str = "ce-specversion";
+    /// CloudEvents: the event's type, `article.created`.
+    pub const CE_TYPE: &str = "ce-type";
+    /// CloudEvents: the context that decided it, `/newswire/article`.
+    pub const CE_SOURCE: &str = "ce-source";
+    /// CloudEvents: the aggregate's id.
+    pub const CE_SUBJECT: &str = "ce-subject";
+    /// CloudEvents: when it was decided, RFC 3339.
+    pub const CE_TIME: &str = "ce-time";
+    /// CloudEvents: `application/json`.
+    pub const CE_DATACONTENTTYPE: &str = "ce-datacontenttype";
+    /// CloudEvents: names the shape of the data, `urn:newswire:article.created:1`.
+    pub const CE_DATASCHEMA: &str = "ce-dataschema";
+    /// Extension: what it belongs to.
+    pub const CE_CORRELATION_ID: &str = "ce-correlationid";
+    /// Extension: the command's id.
+    pub const CE_CAUSATION_ID: &str = "ce-causationid";
+    /// Extension: the command's fingerprint.
+    pub const CE_FINGERPRINT: &str = "ce-commandfingerprint";
+    /// Extension: the user who sent the command.
+    pub const CE_USER_ID: &str = "ce-userid";
+    /// Extension: 1, 2, 3 … within the aggregate.
+    pub const CE_AGGREGATE_VERSION: &str = "ce-aggregateversion";
+    /// Extension: the version of the data's shape.
+    pub const CE_SCHEMA_VERSION: &str = "ce-schemaversion";
+    /// W3C trace context.
+    pub const TRACEPARENT: &str = "traceparent";
+
+    /// The subject whose last sequence is expected; the client library has no constant for it.
+    pub const EXPECTED_LAST_SUBJECT_SEQUENCE_SUBJECT: &str =
+        "Nats-Expected-Last-Subject-Sequence-Subject";
+
+    /// Dead letter: why.
+    pub const DEAD_REASON: &str = "Newswire-Dead-Reason";
+    /// Dead letter: which consumer.
+    pub const DEAD_CONSUMER: &str = "Newswire-Dead-Consumer";
+    /// Dead letter: the position of the event in its stream.
+    pub const DEAD_POSITION: &str = "Newswire-Dead-Position";
+    /// Dead letter: the prefix under which the original's `Nats-*` headers are kept.
+    pub const ORIGINAL_PREFIX: &str = "Original-";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_subject_is_read_as_it_is_written() {
+        let text = "events.article.0190b3a0-6b2a-7c3e-9d57-2a1f0c6b7e42";
+        let subject: EventSubject = text.parse().expect("a valid subject");
+        assert_eq!(subject.0.context, "article");
+        assert_eq!(subject.to_string(), text);
+    }
+
+    #[test]
+    fn other_subjects_are_not_event_subjects() {
+        for text in [
+            "events.article",
+            "events.article.not-a-uuid",
+            "events..0190b3a0-6b2a-7c3e-9d57-2a1f0c6b7e42",
+            "events.article.0190b3a0-6b2a-7c3e-9d57-2a1f0c6b7e42.more",
+            "commands.article.create",
+        ] {
+            assert!(text.parse::<EventSubject>().is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,238 @@
+use std::{panic::AssertUnwindSafe, sync::Arc};
+
+use async_nats::{
+    Client,
+    service::{Request, Service, ServiceExt, endpoint::Endpoint, error::Error as WireError},
+};
+use bytes::Bytes;
+use eventsourcing::{
+    Command, CommandEnvelope, Query, QueryEnvelope, QueryReply, Refusal, RefusalKind, Reply,
+};
+use futures_util::{FutureExt, StreamExt};
+use serde::Serialize;
+use tokio::sync::Semaphore;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::Instrument;
+
+use super::ServiceError;
+use crate::{
+    Connection,
+    names::{self, header},
+};
+
+/// How many requests a service works on at once; more wait in their subscription.
+const MAX_CONCURRENT: usize = 256;
+
+/// A service could not be registered.
+#[derive(Debug, thiserror::Error)]
+#[error("registering {what} with NATS failed")]
+pub struct RegisterError {
+    what: String,
+    #[source]
+    source: async_nats::Error,
+}
+
+/// Answers commands and queries. One a service; replicas share the work.
+pub struct RequestServer {
+    client: Client,
+    service: Service,
+    name: String,
+    permits: Arc<Semaphore>,
+    tasks: TaskTracker,
+    stopping: CancellationToken,
+}
+
+impl RequestServer {
+    /// Announces the service `name` to NATS. It takes no request before an endpoint is added.
+    pub async fn start(connection: &Connection, name: &str) -> Result<Self, RegisterError> {
+        let service = connection
+            .client
+            .service_builder()
+            .queue_group(name)
+            .start(name, env!("CARGO_PKG_VERSION"))
+            .await
+            .map_err(|source| RegisterError { what: name.to_owned(), source })?;
+        Ok(Self {
+            client: connection.client.clone(),
+            service,
+            name: name.to_owned(),
+            permits: Arc::new(Semaphore::new(MAX_CONCURRENT)),
+            tasks: TaskTracker::new(),
+            stopping: CancellationToken::new(),
+        })
+    }
+
+    /// Answers the command `C` with `handler`.
+    pub async fn command<C, F, Fut>(&self, handler: F) -> Result<(), RegisterError>
+    where
+        C: Command,
+        F: Fn(CommandEnvelope<C>) -> Fut + Clone + Send + Sync + 'static,
+        Fut: Future<Output = Result<Reply<C::Output>, ServiceError>> + Send,
+    {
+        let subject = names::command(C::CONTEXT, C::VERB);
+        self.serve(C::VERB, subject, move |payload, traceparent| {
+            let handler = handler.clone();
+            async move {
+                let mut command: CommandEnvelope<C> = match serde_json::from_slice(&payload) {
+                    Ok(command) => command,
+                    Err(error) => return encode(&Reply::<C::Output>::Refused(malformed(&error))),
+                };
+                command.traceparent = traceparent;
+                let span = tracing::info_span!(
+                    "command",
+                    command = format!("{}.{}", C::CONTEXT, C::VERB),
+                    command.id = %command.id,
+                    correlation.id = %command.correlation_id,
+                    user.id = %command.actor.user_id,
+                );
+                encode(&handler(command).instrument(span).await?)
+            }
+        })
+        .await
+    }
+
+    /// Answers the query `Q` with `handler`.
+    pub async fn query<Q, F, Fut>(&self, handler: F) -> Result<(), RegisterError>
+    where
+        Q: Query,
+        F: Fn(QueryEnvelope<Q>) -> Fut + Clone + Send + Sync + 'static,
+        Fut: Future<Output = Result<QueryReply<Q::Answer>, ServiceError>> + Send,
+    {
+        let subject = names::query(Q::CONTEXT, Q::NAME);
+        self.serve(Q::NAME, subject, move |payload, traceparent| {
+            let handler = handler.clone();
+            async move {
+                let mut query: QueryEnvelope<Q> = match serde_json::from_slice(&payload) {
+                    Ok(query) => query,
+                    Err(error) => {
+                        return encode(&QueryReply::<Q::Answer>::Refused(malformed(&error)));
+                    }
+                };
+                query.traceparent = traceparent;
+                let span = tracing::info_span!(
+                    "query",
+                    query = format!("{}.{}", Q::CONTEXT, Q::NAME),
+                    correlation.id = %query.correlation_id,
+                );
+                encode(&handler(query).instrument(span).await?)
+            }
+        })
+        .await
+    }
+
+    /// Returns when the server has every endpoint that was added, so that a request from now on finds it.
+    pub async fn ready(&self) -> Result<(), RegisterError> {
+        let failed = |source: async_nats::Error| RegisterError { what: self.name.clone(), source };
+        // Subscribing is not acknowledged. What is sent after it on the same connection is.
+        let ping = format!("$SRV.PING.{}.{}", self.name, self.service.info().await.id);
+        self.client.request(ping, Bytes::new()).await.map_err(|error| failed(error.into()))?;
+        Ok(())
+    }
+
+    /// Takes no more requests, and returns when those it took are answered.
+    pub async fn stop(self) {
+        self.stopping.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+        if let Err(error) = self.service.stop().await {
+            tracing::debug!(%error, "leaving the NATS service API failed");
+        }
+    }
+
+    async fn serve<F, Fut>(
+        &self,
+        endpoint: &str,
+        subject: String,
+        answer: F,
+    ) -> Result<(), RegisterError>
+    where
+        F: Fn(Bytes, Option<String>) -> Fut + Clone + Send + Sync + 'static,
+        Fut: Future<Output = Result<Bytes, ServiceError>> + Send + 'static,
+    {
+        let requests = self
+            .service
+            .endpoint_builder()
+            .name(endpoint)
+            .queue_group(&self.name)
+            .add(&subject)
+            .await
+            .map_err(|source| RegisterError { what: subject.clone(), source })?;
+        let (permits, tasks) = (self.permits.clone(), self.tasks.clone());
+        let stopping = self.stopping.clone();
+        self.tasks.spawn(async move {
+            dispatch(requests, subject, permits, tasks, stopping, answer).await;
+        });
+        Ok(())
+    }
+}
+
+async fn dispatch<F, Fut>(
+    mut requests: Endpoint,
+    subject: String,
+    permits: Arc<Semaphore>,
+    tasks: TaskTracker,
+    stopping: CancellationToken,
+    answer: F,
+) where
+    F: Fn(Bytes, Option<String>) -> Fut + Clone + Send + Sync + 'static,
+    Fut: Future<Output = Result<Bytes, ServiceError>> + Send + 'static,
+{
+    loop {
+        let Ok(permit) = permits.clone().acquire_owned().await else { return };
+        let request = tokio::select! {
+            () = stopping.cancelled() => break,
+            request = requests.next() => request,
+        };
+        let Some(request) = request else { break };
+        // JetStream can be made to deliver a stored message to any subject: only what was sent here counts.
+        if request.message.subject.as_str() != subject {
+            tracing::warn!(subject, from = %request.message.subject, "request from another subject");
+            continue;
+        }
+        let answer = answer.clone();
+        tasks.spawn(async move {
+            respond(request, answer).await;
+            drop(permit);
+        });
+    }
+    // What arrived before we left the queue group is ours to answer.
+    if let Err(error) = requests.stop().await {
+        tracing::debug!(%error, "leaving the queue group failed");
+    }
+    while let Some(request) = requests.next().await {
+        respond(request, answer.clone()).await;
+    }
+}
+
+async fn respond<F, Fut>(request: Request, answer: F)
+where
+    F: Fn(Bytes, Option<String>) -> Fut,
+    Fut: Future<Output = Result<Bytes, ServiceError>>,
+{
+    let traceparent = request
+        .message
+        .headers
+        .as_ref()
+        .and_then(|headers| headers.get(header::TRACEPARENT))
+        .map(ToString::to_string);
+    let answer = answer(request.message.payload.clone(), traceparent);
+    // A panic is a bug, but its sender shall not wait for the timeout.
+    let outcome = AssertUnwindSafe(answer).catch_unwind().await;
+    let outcome = outcome.unwrap_or(Err(ServiceError::Internal));
+    let wire =
+        outcome.map_err(|error| WireError { status: error.name().to_owned(), code: error.code() });
+    if let Err(error) = request.respond(wire).await {
+        tracing::warn!(%error, "sending a reply failed");
+    }
+}
+
+fn encode(reply: &impl Serialize) -> Result<Bytes, ServiceError> {
+    serde_json::to_vec(reply).map(Bytes::from).map_err(|error| {
+        tracing::error!(%error, "a reply cannot be written as JSON");
+        ServiceError::Internal
+    })
+}
+
+fn malformed(error: &serde_json::Error) -> Refusal {
+    Refusal::new(RefusalKind::Invalid, "malformed-request", error.to_string())
+}

@@ -1,0 +1,8 @@
+//! The messaging crate against a real nats-server.
+
+mod event_store;
+mod feed;
+mod permissions;
+mod projector;
+mod reaction;
+mod request;

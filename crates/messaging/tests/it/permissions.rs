@@ -1,0 +1,79 @@
+//! Nothing but the gateway sends commands, nothing but the article service writes article events.
+
+use std::time::Duration;
+
+use test_support::NatsServer;
+
+/// How long a denied publish must stay without effect.
+const MOMENT: Duration = Duration::from_millis(300);
+
+async fn stored(server: &NatsServer) -> u64 {
+    let admin = server.client("admin").await;
+    let stream = async_nats::jetstream::new(admin).get_stream("EVENTS").await.expect("there");
+    stream.cached_info().state.messages
+}
+
+#[tokio::test]
+async fn only_the_article_service_writes_article_events() {
+    let server = NatsServer::provisioned().await;
+    let subject = "events.article.0190b3a0-6b2a-7c3e-9d57-2a1f0c6b7e42";
+    for user in ["gateway", "projection", "notification", "push"] {
+        let client = server.client(user).await;
+        let reply = tokio::time::timeout(MOMENT, client.request(subject, "{}".into())).await;
+        assert!(!matches!(reply, Ok(Ok(_))), "{user} wrote an event");
+    }
+    let guest = async_nats::connect(server.url()).await.expect("guests may connect");
+    let reply = tokio::time::timeout(MOMENT, guest.request(subject, "{}".into())).await;
+    assert!(!matches!(reply, Ok(Ok(_))), "a guest wrote an event");
+    assert_eq!(stored(&server).await, 0);
+    let article = server.client("article").await;
+    article.request(subject, "{}".into()).await.expect("the article service may");
+    assert_eq!(stored(&server).await, 1);
+}
+
+#[tokio::test]
+async fn only_the_gateway_sends_commands() {
+    use futures_util::StreamExt;
+
+    let server = NatsServer::provisioned().await;
+    let article = server.client("article").await;
+    let mut commands = article
+        .queue_subscribe("commands.article.create", "article".to_owned())
+        .await
+        .expect("the article service listens");
+    // A round trip on the same connection: the server has the subscription.
+    let subject = "events.article.0190b3a0-6b2a-7c3e-9d57-2a1f0c6b7e42";
+    article.request(subject, "{}".into()).await.expect("a round trip");
+    for user in ["article", "projection", "notification", "push"] {
+        let client = server.client(user).await;
+        client.publish("commands.article.create", user.into()).await.expect("sent");
+        client.flush().await.expect("sent");
+    }
+    let guest = async_nats::connect(server.url()).await.expect("guests may connect");
+    guest.publish("commands.article.create", "guest".into()).await.expect("sent");
+    guest.flush().await.expect("sent");
+    let gateway = server.client("gateway").await;
+    gateway.publish("commands.article.create", "gateway".into()).await.expect("sent");
+    let first = commands.next().await.expect("the gateway's command arrives");
+    assert_eq!(first.payload, "gateway");
+    let another = tokio::time::timeout(MOMENT, commands.next()).await;
+    assert!(another.is_err(), "somebody else's command arrived: {another:?}");
+}
+
+#[tokio::test]
+async fn a_guest_may_watch_events() {
+    use futures_util::StreamExt;
+
+    let server = NatsServer::provisioned().await;
+    let guest = async_nats::connect(server.url()).await.expect("guests may connect");
+    let mut events = guest.subscribe("events.>").await.expect("subscribed");
+    // The answer to any request comes after the subscription.
+    let _ = guest.request("queries.article.get", "{}".into()).await;
+    let writer = test_support::ArticleWriter::new(&server).await;
+    writer.create("ann", "T", "C").await;
+    let event = events.next().await.expect("the event arrives");
+    assert_eq!(
+        event.headers.expect("headers").get("ce-type").expect("a type").as_str(),
+        "article.created"
+    );
+}

@@ -1,0 +1,141 @@
+use std::sync::{Arc, Mutex};
+
+use contracts::article::{ArticleEvent, ArticleUpdated};
+use eventsourcing::RecordedEvent;
+use messaging::consumer::{Outcome, Reaction, run_reaction};
+use test_support::{ArticleWriter, NatsServer, eventually};
+use tokio_util::sync::CancellationToken;
+
+/// Notes what it reacts to; does what the title says.
+#[derive(Default)]
+struct Recorder {
+    seen: Mutex<Vec<(String, u64)>>,
+}
+
+impl Recorder {
+    fn seen(&self) -> Vec<(String, u64)> {
+        self.seen.lock().expect("unpoisoned").clone()
+    }
+}
+
+impl Reaction for Recorder {
+    const NAME: &'static str = "notification";
+    const CONTEXT: &'static str = "article";
+
+    async fn react(&self, event: &RecordedEvent) -> Outcome {
+        let title = match event.decode::<ArticleEvent>() {
+            Ok(ArticleEvent::Created(event)) => event.title,
+            Ok(ArticleEvent::Updated(ArticleUpdated { title, .. })) => title,
+            Ok(ArticleEvent::Deleted(_)) => "deleted".to_owned(),
+            Err(error) => return Outcome::GiveUp(error.to_string()),
+        };
+        self.seen.lock().expect("unpoisoned").push((title.clone(), event.event.version));
+        match title.as_str() {
+            "give up" => Outcome::GiveUp("as the title says".to_owned()),
+            "panic" => panic!("as the title says"),
+            "retry once" if self.times("retry once") < 2 => Outcome::Retry("once".to_owned()),
+            _ => Outcome::Done,
+        }
+    }
+}
+
+impl Recorder {
+    fn times(&self, title: &str) -> usize {
+        self.seen().iter().filter(|(seen, _)| seen == title).count()
+    }
+}
+
+async fn run(
+    server: &NatsServer,
+    recorder: &Arc<Recorder>,
+) -> (CancellationToken, tokio::task::JoinHandle<()>) {
+    let (connection, recorder) = (server.connect("notification").await, recorder.clone());
+    let stop = CancellationToken::new();
+    let token = stop.clone();
+    let task = tokio::spawn(async move { run_reaction(&connection, recorder, &token).await });
+    (stop, task)
+}
+
+async fn times(recorder: &Recorder, title: &str, times: usize) {
+    eventually(&format!("{times} reactions to {title}"), || async {
+        (recorder.times(title) >= times).then_some(())
+    })
+    .await;
+}
+
+async fn dead_letters(server: &NatsServer) -> u64 {
+    let admin = async_nats::jetstream::new(server.client("admin").await);
+    let stream = admin.get_stream("DEAD_LETTERS").await.expect("there");
+    stream.cached_info().state.messages
+}
+
+#[tokio::test]
+async fn events_of_one_aggregate_come_in_order_even_behind_a_retry() {
+    let server = NatsServer::provisioned().await;
+    let writer = ArticleWriter::new(&server).await;
+    let recorder = Arc::new(Recorder::default());
+    let mut article = writer.create("ann", "retry once", "C").await;
+    for number in 2..=20 {
+        writer.update(&mut article, &number.to_string(), "C").await;
+    }
+    let (stop, task) = run(&server, &recorder).await;
+    times(&recorder, "20", 1).await;
+    let versions: Vec<_> = recorder.seen().iter().map(|(_, version)| *version).collect();
+    assert_eq!(versions, [1].into_iter().chain(1..=20).collect::<Vec<_>>());
+    stop.cancel();
+    task.await.expect("it ends when told to");
+}
+
+#[tokio::test]
+async fn a_dead_letter_parks_its_aggregate_and_no_other() {
+    let server = NatsServer::provisioned().await;
+    let writer = ArticleWriter::new(&server).await;
+    let recorder = Arc::new(Recorder::default());
+    for poison in ["give up", "panic"] {
+        let mut poisoned = writer.create("ann", poison, "C").await;
+        writer.update(&mut poisoned, "parked", "C").await;
+    }
+    writer.create("bob", "fine", "C").await;
+    let (stop, task) = run(&server, &recorder).await;
+    times(&recorder, "fine", 1).await;
+    eventually("four dead letters", || async { (dead_letters(&server).await == 4).then_some(()) })
+        .await;
+    assert_eq!(recorder.times("parked"), 0);
+    stop.cancel();
+    task.await.expect("it ends when told to");
+}
+
+#[tokio::test]
+async fn a_restarted_consumer_goes_on_where_it_was() {
+    let server = NatsServer::provisioned().await;
+    let writer = ArticleWriter::new(&server).await;
+    let recorder = Arc::new(Recorder::default());
+    for round in 0..3 {
+        let (stop, task) = run(&server, &recorder).await;
+        let title = format!("round {round}");
+        writer.create("ann", &title, "C").await;
+        times(&recorder, &title, 1).await;
+        stop.cancel();
+        task.await.expect("it ends when told to");
+    }
+    assert_eq!(recorder.seen().len(), 3);
+}
+
+#[tokio::test]
+async fn a_killed_server_and_a_deleted_durable_are_survived() {
+    let mut server = NatsServer::provisioned().await;
+    let recorder = Arc::new(Recorder::default());
+    let (stop, task) = run(&server, &recorder).await;
+    ArticleWriter::new(&server).await.create("ann", "before", "C").await;
+    times(&recorder, "before", 1).await;
+    server.kill();
+    server.restart();
+    ArticleWriter::new(&server).await.create("ann", "after", "C").await;
+    times(&recorder, "after", 1).await;
+    let admin = async_nats::jetstream::new(server.client("admin").await);
+    admin.delete_consumer_from_stream("notification", "EVENTS").await.expect("deleted");
+    // A new durable starts from the first event again.
+    times(&recorder, "before", 2).await;
+    stop.cancel();
+    task.await.expect("it ends when told to");
+}

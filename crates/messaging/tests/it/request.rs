@@ -1,0 +1,202 @@
+use std::{sync::Arc, time::Duration};
+
+use contracts::article::{Article, CreateArticle, GetArticle};
+use eventsourcing::{
+    Accepted, Actor, Answer, CommandEnvelope, QueryEnvelope, QueryReply, Refusal, RefusalKind,
+    Reply,
+};
+use messaging::{RequestClient, RequestError, RequestServer, ServiceError};
+use test_support::{NatsServer, user};
+use time::OffsetDateTime;
+use tokio::sync::Mutex;
+
+fn create() -> CommandEnvelope<CreateArticle> {
+    let actor = Actor { user_id: user("ann"), roles: vec!["editor".to_owned()] };
+    let data = CreateArticle { title: "T".to_owned(), content: "C".to_owned() };
+    CommandEnvelope::new(actor, data)
+}
+
+fn article(command: &CommandEnvelope<CreateArticle>) -> Article {
+    Article {
+        id: command.aggregate_id(),
+        title: command.data.title.clone(),
+        content: command.data.content.clone(),
+        author_id: command.actor.user_id.clone(),
+        version: 1,
+        created_at: OffsetDateTime::UNIX_EPOCH,
+        updated_at: OffsetDateTime::UNIX_EPOCH,
+    }
+}
+
+async fn client(server: &NatsServer) -> RequestClient {
+    RequestClient::new(server.connect("gateway").await, Duration::from_secs(2))
+}
+
+#[tokio::test]
+async fn a_command_arrives_whole_and_its_acceptance_comes_back() {
+    let server = NatsServer::start().await;
+    let service =
+        RequestServer::start(&server.connect("article").await, "article").await.expect("started");
+    let seen = Arc::new(Mutex::new(None));
+    let record = seen.clone();
+    service
+        .command::<CreateArticle, _, _>(move |command| {
+            let record = record.clone();
+            async move {
+                let accepted = Accepted {
+                    aggregate_id: command.aggregate_id(),
+                    version: 1,
+                    position: 42,
+                    events: vec![],
+                    repeated: false,
+                    state: article(&command),
+                };
+                *record.lock().await = Some(command);
+                Ok(Reply::Accepted(accepted))
+            }
+        })
+        .await
+        .expect("registered");
+    service.ready().await.expect("ready");
+    let mut command = create();
+    command.traceparent =
+        Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".to_owned());
+    let reply = client(&server).await.send(command.clone()).await.expect("a reply");
+    let Reply::Accepted(accepted) = reply else { panic!("refused: {reply:?}") };
+    assert_eq!((accepted.position, accepted.state), (42, article(&command)));
+    let mut seen = seen.lock().await.clone().expect("the handler saw it");
+    assert!(seen.deadline.take().is_some(), "a command gets a deadline");
+    assert_eq!(seen, command);
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn refusals_errors_and_panics_do_not_mix() {
+    let server = NatsServer::start().await;
+    let connection = server.connect("projection").await;
+    let service = RequestServer::start(&connection, "projection").await.expect("started");
+    service
+        .query::<GetArticle, _, _>(|query| async move {
+            match query.min_position {
+                None => Ok(QueryReply::Refused(Refusal::new(
+                    RefusalKind::NotFound,
+                    "article-not-found",
+                    "no",
+                ))),
+                Some(1) => Err(ServiceError::ProjectionBehind),
+                Some(_) => panic!("a bug"),
+            }
+        })
+        .await
+        .expect("registered");
+    service.ready().await.expect("ready");
+    let client = client(&server).await;
+    let ask = |min_position| {
+        let id = create().aggregate_id();
+        let query = QueryEnvelope { min_position, ..QueryEnvelope::new(GetArticle { id }) };
+        let client = client.clone();
+        async move { client.ask(&query).await }
+    };
+    let reply: QueryReply<Article> = ask(None).await.expect("a reply");
+    assert!(matches!(reply, QueryReply::Refused(refusal) if refusal.code == "article-not-found"));
+    for (position, expected) in [(1, ServiceError::ProjectionBehind), (2, ServiceError::Internal)] {
+        match ask(Some(position)).await {
+            Err(RequestError::Service { error, .. }) => assert_eq!(error, expected),
+            other => panic!("expected {expected}, got {other:?}"),
+        }
+    }
+    let _: Option<Answer<()>> = None;
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn a_malformed_command_is_refused() {
+    let server = NatsServer::start().await;
+    let service =
+        RequestServer::start(&server.connect("article").await, "article").await.expect("started");
+    service
+        .command::<CreateArticle, _, _>(|_| async { Err(ServiceError::Internal) })
+        .await
+        .expect("registered");
+    service.ready().await.expect("ready");
+    let gateway = server.client("gateway").await;
+    let reply =
+        gateway.request("commands.article.create", "{\"id\":7}".into()).await.expect("a reply");
+    let reply: Reply<Article> = serde_json::from_slice(&reply.payload).expect("readable");
+    let Reply::Refused(refusal) = reply else { panic!("accepted") };
+    assert_eq!((refusal.kind, refusal.code.as_ref()), (RefusalKind::Invalid, "malformed-request"));
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn without_a_service_or_a_server_the_answer_comes_at_once() {
+    let mut server = NatsServer::start().await;
+    let client = client(&server).await;
+    let result = client.send(create()).await;
+    assert!(matches!(result, Err(RequestError::NoService { .. })), "{result:?}");
+    server.kill();
+    test_support::eventually("the client to notice", || async {
+        match client.send(create()).await {
+            Err(RequestError::NoService { .. }) => Some(()),
+            _ => None,
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_stored_event_cannot_pose_as_a_command() {
+    let server = NatsServer::provisioned().await;
+    let service =
+        RequestServer::start(&server.connect("article").await, "article").await.expect("started");
+    let calls = Arc::new(Mutex::new(0));
+    let count = calls.clone();
+    service
+        .command::<CreateArticle, _, _>(move |_| {
+            let count = count.clone();
+            async move {
+                *count.lock().await += 1;
+                Err(ServiceError::Internal)
+            }
+        })
+        .await
+        .expect("registered");
+    service.ready().await.expect("ready");
+    // Whoever may pull from a consumer can have its messages delivered to any subject.
+    let admin = server.client("admin").await;
+    let js = async_nats::jetstream::new(admin.clone());
+    let payload = serde_json::to_vec(&create()).expect("plain JSON");
+    let subject = "events.article.0190b3a0-6b2a-7c3e-9d57-2a1f0c6b7e42";
+    js.publish(subject, payload.clone().into()).await.expect("sent").await.expect("stored");
+    let config = async_nats::jetstream::consumer::pull::Config {
+        durable_name: Some("projection".to_owned()),
+        ..Default::default()
+    };
+    js.create_consumer_on_stream(config, "EVENTS").await.expect("created");
+    let projection = server.client("projection").await;
+    projection
+        .publish_with_reply(
+            "$JS.API.CONSUMER.MSG.NEXT.EVENTS.projection",
+            "commands.article.create",
+            "1".into(),
+        )
+        .await
+        .expect("sent");
+    projection.flush().await.expect("sent");
+    // The real command arrives behind it and is the only one that is handled.
+    test_support::eventually("the event to be delivered", || async {
+        let mut consumer = js
+            .get_consumer_from_stream::<async_nats::jetstream::consumer::pull::Config, _, _>(
+                "projection",
+                "EVENTS",
+            )
+            .await
+            .ok()?;
+        (consumer.info().await.ok()?.num_ack_pending == 1).then_some(())
+    })
+    .await;
+    let result = client(&server).await.send(create()).await;
+    assert!(matches!(result, Err(RequestError::Service { .. })), "{result:?}");
+    assert_eq!(*calls.lock().await, 1);
+    service.stop().await;
+}

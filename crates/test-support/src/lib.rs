@@ -1,0 +1,12 @@
+#![doc = include_str!("../README.md")]
+#![expect(clippy::missing_panics_doc, reason = "a helper of a test fails by panicking")]
+
+mod events;
+mod eventually;
+mod mail;
+mod nats;
+
+pub use events::{ArticleWriter, Written, user};
+pub use eventually::{PATIENCE, eventually};
+pub use mail::MailSink;
+pub use nats::{NatsServer, free_port, nats_server_binary};

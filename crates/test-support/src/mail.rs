@@ -1,0 +1,65 @@
+use std::{
+    fs,
+    path::Path,
+    process::{Child, Command, Stdio},
+};
+
+use tempfile::TempDir;
+use tokio::net::TcpStream;
+
+use crate::{eventually, free_port};
+
+/// A real SMTP server (aiosmtpd) that keeps what it receives.
+#[derive(Debug)]
+pub struct MailSink {
+    child: Child,
+    port: u16,
+    dir: TempDir,
+}
+
+impl MailSink {
+    /// Starts it and waits until it answers.
+    pub async fn start() -> Self {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let port = free_port();
+        let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.tools/python");
+        let child = Command::new("python3")
+            .args(["-m", "aiosmtpd", "-n", "-l", &format!("127.0.0.1:{port}")])
+            .args(["-c", "aiosmtpd.handlers.Mailbox"])
+            .arg(dir.path().join("mail"))
+            .env("PYTHONPATH", python)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("aiosmtpd starts: run `make tools` to install it");
+        let sink = Self { child, port, dir };
+        eventually("the mail server to listen (`make tools` installs it)", || async {
+            TcpStream::connect(("127.0.0.1", port)).await.ok()
+        })
+        .await;
+        sink
+    }
+
+    /// Where it listens: `smtp://127.0.0.1:PORT`.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("smtp://127.0.0.1:{}", self.port)
+    }
+
+    /// The messages that it received, in no order.
+    #[must_use]
+    pub fn messages(&self) -> Vec<String> {
+        let Ok(entries) = fs::read_dir(self.dir.path().join("mail/new")) else {
+            return Vec::new();
+        };
+        entries.filter_map(|entry| fs::read_to_string(entry.ok()?.path()).ok()).collect()
+    }
+}
+
+impl Drop for MailSink {
+    fn drop(&mut self) {
+        // It may be dead already, which is fine.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,150 @@
+use std::{
+    fs,
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+};
+
+use messaging::{Connection, NatsSettings, topology};
+use tempfile::TempDir;
+
+use crate::eventually;
+
+/// The users of `deploy/nats/permissions.conf`. In tests each one's password is its name.
+const USERS: [&str; 6] = ["admin", "gateway", "article", "projection", "notification", "push"];
+
+/// A real nats-server on a free port, with JetStream on disk and Newswire's permissions.
+#[derive(Debug)]
+pub struct NatsServer {
+    child: Child,
+    port: u16,
+    dir: TempDir,
+}
+
+impl NatsServer {
+    /// Starts a server and waits until it answers. It has no streams.
+    pub async fn start() -> Self {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let ports = dir.path().join("ports");
+        fs::create_dir(&ports).expect("a folder for the ports file");
+        write_config(dir.path(), "-1");
+        let child = spawn(dir.path());
+        let port = eventually("nats-server to tell its port", || async { read_port(&ports) }).await;
+        Self { child, port, dir }
+    }
+
+    /// Starts a server that has Newswire's streams.
+    pub async fn provisioned() -> Self {
+        let server = Self::start().await;
+        let admin = server.connect("admin").await;
+        topology::provision(&admin, 1).await.expect("the streams are provisioned");
+        server
+    }
+
+    /// Where it listens: `nats://127.0.0.1:PORT`.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("nats://127.0.0.1:{}", self.port)
+    }
+
+    /// How the service `user` connects.
+    #[must_use]
+    pub fn settings(&self, user: &str) -> NatsSettings {
+        NatsSettings {
+            url: self.url(),
+            user: user.to_owned(),
+            password: user.to_owned().into(),
+            ca_file: String::new(),
+        }
+    }
+
+    /// Connects as the service `user`.
+    pub async fn connect(&self, user: &str) -> Connection {
+        Connection::open(&self.settings(user), user).await.expect("connected to the test server")
+    }
+
+    /// Connects the bare client as `user`.
+    pub async fn client(&self, user: &str) -> async_nats::Client {
+        async_nats::ConnectOptions::new()
+            .custom_inbox_prefix(format!("_INBOX_{user}"))
+            .user_and_password(user.to_owned(), user.to_owned())
+            .connect(self.url())
+            .await
+            .expect("connected to the test server")
+    }
+
+    /// Ends it as a crash does.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("the child is ours");
+        self.child.wait().expect("the child is ours");
+    }
+
+    /// Starts it again after [`kill`](Self::kill), on the same port with the same data.
+    pub fn restart(&mut self) {
+        write_config(self.dir.path(), &self.port.to_string());
+        self.child = spawn(self.dir.path());
+    }
+}
+
+impl Drop for NatsServer {
+    fn drop(&mut self) {
+        // It may be dead already, which is fine.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A port that nobody listens on now.
+#[must_use]
+pub fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("a bound address").port()
+}
+
+/// The nats-server that tests run on.
+#[must_use]
+pub fn nats_server_binary() -> PathBuf {
+    if let Some(path) = std::env::var_os("NEWSWIRE_NATS_SERVER") {
+        return path.into();
+    }
+    let installed = workspace().join(".tools/nats-server");
+    if installed.exists() { installed } else { "nats-server".into() }
+}
+
+fn workspace() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn write_config(dir: &Path, port: &str) {
+    let permissions = workspace().join("deploy/nats/permissions.conf");
+    fs::copy(permissions, dir.join("permissions.conf")).expect("the permissions are copied");
+    let store = dir.join("jetstream");
+    let config = format!(
+        "server_name: test\nlisten: \"127.0.0.1:{port}\"\n\
+         jetstream {{ store_dir: {store:?} }}\ninclude \"permissions.conf\"\n"
+    );
+    fs::write(dir.join("server.conf"), config).expect("the configuration is written");
+}
+
+fn spawn(dir: &Path) -> Child {
+    let log = fs::File::create(dir.join("server.log")).expect("a log file");
+    let mut command = Command::new(nats_server_binary());
+    command
+        .arg("--config")
+        .arg(dir.join("server.conf"))
+        .arg("--ports_file_dir")
+        .arg(dir.join("ports"))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(log);
+    for user in USERS {
+        command.env(format!("NEWSWIRE_NATS_{}_PASSWORD", user.to_uppercase()), user);
+    }
+    command.spawn().expect("nats-server starts: run `make tools` to install it")
+}
+
+fn read_port(dir: &Path) -> Option<u16> {
+    let file = fs::read_dir(dir).ok()?.next()?.ok()?;
+    let ports: serde_json::Value = serde_json::from_slice(&fs::read(file.path()).ok()?).ok()?;
+    ports["nats"][0].as_str()?.rsplit(':').next()?.parse().ok()
+}
