@@ -1,0 +1,43 @@
+//! The private address: `/livez`, `/readyz`, `/metrics`.
+
+use std::collections::BTreeMap;
+
+use axum::{
+    Json, Router,
+    extract::State,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use metrics_exporter_prometheus::PrometheusHandle;
+use serde::Serialize;
+
+use crate::{Health, health};
+
+/// The probes. `/livez` depends on nothing but the process: restarting it mends nothing else.
+#[must_use]
+pub fn probes(health: Health) -> Router {
+    Router::new().route("/livez", get(livez)).route("/readyz", get(readyz)).with_state(health)
+}
+
+/// Everything on the private address.
+#[must_use]
+pub fn routes(health: Health, metrics: PrometheusHandle) -> Router {
+    let metrics = get(move || async move { metrics.render() });
+    probes(health).route("/metrics", metrics)
+}
+
+async fn livez() -> &'static str {
+    "ok"
+}
+
+async fn readyz(State(health): State<Health>) -> Response {
+    #[derive(Serialize)]
+    struct Body {
+        ready: bool,
+        components: BTreeMap<String, health::State>,
+    }
+    let body = Body { ready: health.is_ready(), components: health.snapshot() };
+    let status = if body.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(body)).into_response()
+}

@@ -1,0 +1,238 @@
+//! Tokens: JSON Web Tokens (RFC 7519) signed with HMAC-SHA-256, the only algorithm that is taken.
+
+use std::{fs, io::Write as _, os::unix::fs::OpenOptionsExt as _, path::Path, time::Duration};
+
+use jsonwebtoken::{
+    Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode, errors::ErrorKind,
+};
+use rand::Rng as _;
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+
+use crate::settings::SettingsError;
+
+/// How far clocks may be apart, in seconds.
+const LEEWAY: u64 = 5;
+/// The shortest key, in bytes: the size of the hash (RFC 7518, 3.2).
+const MIN_KEY: usize = 32;
+/// The longest token that is looked at, in bytes.
+const MAX_TOKEN: usize = 4096;
+
+/// `[auth]`
+#[derive(Debug, Clone, Deserialize)]
+pub struct AuthSettings {
+    /// The key itself.
+    pub key: SecretString,
+    /// The file with the key.
+    pub key_file: String,
+    /// Who issues tokens.
+    pub issuer: String,
+    /// For whom.
+    pub audience: String,
+}
+
+/// What a token says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claims {
+    /// The user.
+    pub sub: String,
+    /// What the user may do beyond what everybody may.
+    #[serde(default)]
+    pub roles: Vec<String>,
+    /// Who issued it.
+    pub iss: String,
+    /// For whom.
+    pub aud: String,
+    /// Since when it is valid, in seconds of Unix time.
+    pub nbf: i64,
+    /// When it was issued.
+    pub iat: i64,
+    /// When it ends.
+    pub exp: i64,
+}
+
+/// Why a token is not taken. It says nothing that helps to forge one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum TokenError {
+    /// It ended.
+    #[error("the token has expired")]
+    Expired,
+    /// Everything else.
+    #[error("the token is not valid")]
+    Invalid,
+}
+
+/// Checks and mints tokens.
+#[derive(Clone)]
+pub struct Tokens {
+    decoding: DecodingKey,
+    encoding: EncodingKey,
+    validation: Validation,
+    issuer: String,
+    audience: String,
+}
+
+impl Tokens {
+    /// Reads the key that `settings` name.
+    pub fn new(settings: &AuthSettings) -> Result<Self, SettingsError> {
+        let key = match (settings.key.expose_secret(), settings.key_file.as_str()) {
+            ("", "") => {
+                return Err(SettingsError::wrong(
+                    "auth.key_file",
+                    "the path of a file with a key was expected (or the key in auth.key)",
+                ));
+            }
+            ("", path) => fs::read_to_string(path).map_err(|error| {
+                SettingsError::wrong("auth.key_file", format!("{path} cannot be read: {error}"))
+            })?,
+            (key, _) => key.to_owned(),
+        };
+        let key = key.trim();
+        if key.len() < MIN_KEY {
+            let expected = format!("a key of at least {MIN_KEY} characters was expected");
+            return Err(SettingsError::wrong("auth.key", expected));
+        }
+        let mut validation = Validation::new(Algorithm::HS256);
+        validation.leeway = LEEWAY;
+        validation.validate_nbf = true;
+        validation.set_issuer(&[&settings.issuer]);
+        validation.set_audience(&[&settings.audience]);
+        validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
+        let tokens = Self {
+            decoding: DecodingKey::from_secret(key.as_bytes()),
+            encoding: EncodingKey::from_secret(key.as_bytes()),
+            validation,
+            issuer: settings.issuer.clone(),
+            audience: settings.audience.clone(),
+        };
+        tokens.self_test()?;
+        Ok(tokens)
+    }
+
+    /// A token for `user` with `roles`, valid from now for `ttl`.
+    pub fn mint(
+        &self,
+        user: &str,
+        roles: &[String],
+        ttl: Duration,
+    ) -> Result<String, jsonwebtoken::errors::Error> {
+        let now = OffsetDateTime::now_utc();
+        let claims = Claims {
+            sub: user.to_owned(),
+            roles: roles.to_vec(),
+            iss: self.issuer.clone(),
+            aud: self.audience.clone(),
+            nbf: now.unix_timestamp(),
+            iat: now.unix_timestamp(),
+            exp: (now + ttl).unix_timestamp(),
+        };
+        encode(&Header::new(Algorithm::HS256), &claims, &self.encoding)
+    }
+
+    /// What `token` says, if it is ours and valid now.
+    pub fn check(&self, token: &str) -> Result<Claims, TokenError> {
+        if token.len() > MAX_TOKEN {
+            return Err(TokenError::Invalid);
+        }
+        match decode::<Claims>(token, &self.decoding, &self.validation) {
+            Ok(token) => Ok(token.claims),
+            Err(error) if *error.kind() == ErrorKind::ExpiredSignature => Err(TokenError::Expired),
+            Err(_) => Err(TokenError::Invalid),
+        }
+    }
+
+    /// The library panics at its first use when it was built without, or with two, cryptographic backends:
+    /// then rather at the start.
+    fn self_test(&self) -> Result<(), SettingsError> {
+        let failed = |reason: String| SettingsError::wrong("auth.key", reason);
+        let token = self
+            .mint("self-test", &[], Duration::from_mins(1))
+            .map_err(|error| failed(error.to_string()))?;
+        self.check(&token).map(|_| ()).map_err(|error| failed(error.to_string()))
+    }
+}
+
+/// Writes a new random key to `path`, readable by its owner only, unless there is one.
+pub fn generate_key(path: &Path) -> std::io::Result<()> {
+    let key: String = (0..2).map(|_| format!("{:032x}", rand::rng().random::<u128>())).collect();
+    match fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Ok(mut file) => {
+            file.write_all(key.as_bytes())?;
+            file.sync_all()
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tokens(key: &str, issuer: &str) -> Tokens {
+        Tokens::new(&AuthSettings {
+            key: key.into(),
+            key_file: String::new(),
+            issuer: issuer.to_owned(),
+            audience: "newswire".to_owned(),
+        })
+        .expect("a usable key")
+    }
+
+    const KEY: &str = "0123456789abcdef0123456789abcdef";
+    const HOUR: Duration = Duration::from_hours(1);
+
+    #[test]
+    fn a_token_says_what_it_was_minted_with() {
+        let tokens = tokens(KEY, "newswire");
+        let roles = ["editor".to_owned()];
+        let claims = tokens.check(&tokens.mint("ann", &roles, HOUR).expect("minted"));
+        let claims = claims.expect("valid");
+        assert_eq!((claims.sub.as_str(), claims.roles.as_slice()), ("ann", &roles[..]));
+    }
+
+    #[test]
+    fn forged_foreign_and_damaged_tokens_are_not_taken() {
+        let ours = tokens(KEY, "newswire");
+        let other_key = tokens("another key, but just as long as ours", "newswire");
+        let other_issuer = tokens(KEY, "somebody");
+        let none = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhbm4iLCJpc3MiOiJuZXdzd2lyZSIsImF1ZCI6Im5ld3N3aXJlIiwiZXhwIjo5OTk5OTk5OTk5LCJuYmYiOjAsImlhdCI6MH0.";
+        let mint = |tokens: &Tokens| tokens.mint("ann", &[], HOUR).expect("minted");
+        let damaged = format!("{}x", mint(&ours));
+        let long = "x".repeat(MAX_TOKEN + 1);
+        for token in [&mint(&other_key), &mint(&other_issuer), none, &damaged, &long, "", "a.b.c"] {
+            assert_eq!(ours.check(token), Err(TokenError::Invalid), "{token}");
+        }
+    }
+
+    #[test]
+    fn an_expired_token_is_told_apart() {
+        let tokens = tokens(KEY, "newswire");
+        let past = OffsetDateTime::now_utc().unix_timestamp() - 60;
+        let claims = Claims {
+            sub: "ann".to_owned(),
+            roles: vec![],
+            iss: "newswire".to_owned(),
+            aud: "newswire".to_owned(),
+            nbf: past - 60,
+            iat: past - 60,
+            exp: past,
+        };
+        let token = encode(&Header::new(Algorithm::HS256), &claims, &tokens.encoding);
+        assert_eq!(tokens.check(&token.expect("minted")), Err(TokenError::Expired));
+    }
+
+    #[test]
+    fn a_short_or_missing_key_is_named() {
+        for key in ["", "too short"] {
+            let error = Tokens::new(&AuthSettings {
+                key: key.into(),
+                key_file: String::new(),
+                issuer: "newswire".to_owned(),
+                audience: "newswire".to_owned(),
+            });
+            assert!(error.err().expect("refused").to_string().contains("auth.key"));
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! HTTP: serving with limits and deadlines, problems, correlation.
+
+pub mod problem;
+pub mod request_context;
+pub mod server;
+pub mod site;
+
+mod guard;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,180 @@
+//! The public address of a process: one origin for everything that its services offer.
+
+use std::{
+    net::SocketAddr,
+    sync::{Arc, PoisonError, RwLock},
+    time::{Duration, Instant},
+};
+
+use axum::{
+    Router,
+    body::Body,
+    extract::{DefaultBodyLimit, MatchedPath, Request, State},
+    http::{HeaderName, HeaderValue, StatusCode, header},
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+};
+use tokio::{net::TcpListener, sync::Mutex};
+use tower::ServiceExt as _;
+use tower_http::catch_panic::CatchPanicLayer;
+use tracing::Instrument as _;
+
+use super::{
+    guard::guard,
+    problem::Problem,
+    request_context::{CORRELATION_ID, RequestContext, TRACEPARENT},
+    server::{self, Limits},
+};
+use crate::{Health, Lifecycle, admin, settings::HttpSettings};
+
+/// Sent with every response: it is data, not a page, and nobody's script or frame.
+const SAFE_HEADERS: [(HeaderName, &str); 3] = [
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    (header::REFERRER_POLICY, "no-referrer"),
+];
+
+/// The public address. Services mount their routes on it; it is bound when the first one does. Cheap to clone.
+#[derive(Clone)]
+pub struct Site {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    settings: HttpSettings,
+    lifecycle: Lifecycle,
+    health: Health,
+    routes: RwLock<Router>,
+    address: Mutex<Option<SocketAddr>>,
+}
+
+impl Site {
+    /// A site that serves as long as `lifecycle` does.
+    #[must_use]
+    pub fn new(settings: HttpSettings, lifecycle: Lifecycle, health: Health) -> Self {
+        let routes = RwLock::new(admin::probes(health.clone()));
+        let address = Mutex::new(None);
+        Self { inner: Arc::new(Inner { settings, lifecycle, health, routes, address }) }
+    }
+
+    /// Adds `routes`, which must not overlap with what is there; tells where the site listens.
+    ///
+    /// # Errors
+    /// The address cannot be bound.
+    pub async fn mount(&self, routes: Router) -> anyhow::Result<SocketAddr> {
+        let mut address = self.inner.address.lock().await;
+        let bound = match *address {
+            Some(bound) => bound,
+            None => {
+                let listener = server::bind(self.inner.settings.listen, "http.listen").await?;
+                let bound = listener.local_addr()?;
+                self.serve(listener);
+                *address.insert(bound)
+            }
+        };
+        let routes = routes.layer(middleware::from_fn(measure));
+        let mut mounted = self.inner.routes.write().unwrap_or_else(PoisonError::into_inner);
+        *mounted = mounted.clone().merge(routes);
+        Ok(bound)
+    }
+
+    fn serve(&self, listener: TcpListener) {
+        let inner = self.inner.clone();
+        let deadline = Duration::from_millis(inner.settings.request_timeout_ms);
+        let app = Router::new()
+            .fallback(dispatch)
+            .with_state(inner.clone())
+            .layer(DefaultBodyLimit::max(inner.settings.max_body_bytes))
+            .layer(CatchPanicLayer::custom(|_| Problem::internal().into_response()))
+            .layer(middleware::from_fn(move |request, next| within(deadline, request, next)))
+            .layer(middleware::from_fn(guard))
+            .layer(middleware::from_fn(identify));
+        let limits = Limits::from(&inner.settings);
+        let stop = inner.lifecycle.stop_token().clone();
+        inner.lifecycle.spawn(server::serve(listener, app, limits, stop));
+    }
+}
+
+/// Hands the request to whatever is mounted by now.
+async fn dispatch(State(site): State<Arc<Inner>>, request: Request) -> Response {
+    let routes = site.routes.read().unwrap_or_else(PoisonError::into_inner).clone();
+    let health = site.health.clone();
+    let routes = routes.fallback(move || async move {
+        if health.is_ready() {
+            let detail = "there is nothing at this path";
+            return Problem::new(StatusCode::NOT_FOUND, "no-such-path", detail);
+        }
+        // What is missing may be about to be mounted.
+        let detail = "the service is starting or a part of it is down";
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail).retry_after(1)
+    });
+    let Ok(response) = routes.oneshot(request).await;
+    match response.status() {
+        StatusCode::METHOD_NOT_ALLOWED => method_not_allowed(&response),
+        _ => response,
+    }
+}
+
+fn method_not_allowed(response: &Response) -> Response {
+    let detail = "the path does not have this method";
+    let problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", detail);
+    match response.headers().get(header::ALLOW) {
+        Some(allow) => problem.with_header(header::ALLOW, allow.clone()).into_response(),
+        None => problem.into_response(),
+    }
+}
+
+/// Ends what takes too long; a client that sends its body slowly is the usual cause.
+async fn within(deadline: Duration, request: Request, next: Next) -> Response {
+    match tokio::time::timeout(deadline, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => {
+            let detail = "the request took too long to arrive or to be answered";
+            Problem::new(StatusCode::REQUEST_TIMEOUT, "request-timeout", detail).into_response()
+        }
+    }
+}
+
+/// Gives the request its identity, and the response the headers that every response has.
+async fn identify(mut request: Request<Body>, next: Next) -> Response {
+    let context = RequestContext::from_headers(request.headers());
+    let span = tracing::info_span!(
+        "request",
+        http.method = %request.method(),
+        http.path = request.uri().path(),
+        correlation.id = context.correlation_id,
+        traceparent = context.traceparent,
+    );
+    request.extensions_mut().insert(context.clone());
+    let start = Instant::now();
+    let mut response = next.run(request).instrument(span.clone()).await;
+    let headers = response.headers_mut();
+    for (name, value) in
+        [(CORRELATION_ID, context.correlation_id), (TRACEPARENT, context.traceparent)]
+    {
+        if let Ok(value) = HeaderValue::try_from(value) {
+            headers.insert(name, value);
+        }
+    }
+    for (name, value) in SAFE_HEADERS {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-cache"));
+    let (status, milliseconds) = (response.status().as_u16(), start.elapsed().as_millis());
+    tracing::info!(parent: &span, http.status = status, duration.ms = milliseconds, "request served");
+    response
+}
+
+/// Counts by route, not by path: a scanner must not create a series a path.
+async fn measure(path: MatchedPath, request: Request, next: Next) -> Response {
+    let labels = [("path", path.as_str().to_owned()), ("method", request.method().to_string())];
+    let start = Instant::now();
+    let response = next.run(request).await;
+    let status = response.status().as_u16().to_string();
+    metrics::counter!("http_requests_total", &[&labels[..], &[("status", status)]].concat())
+        .increment(1);
+    if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+        metrics::histogram!("http_request_seconds", &labels).record(start.elapsed().as_secs_f64());
+    }
+    response
+}

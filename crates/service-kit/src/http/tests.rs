@@ -1,0 +1,174 @@
+use std::time::Duration;
+
+use axum::{
+    Json, Router,
+    body::Bytes,
+    routing::{get, post},
+};
+use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+use super::request_context::RequestContext;
+use crate::{Health, Lifecycle, Site, settings::HttpSettings};
+
+/// The client library leaves the choice of the TLS provider to its user.
+fn client() -> reqwest::Client {
+    // It is chosen once a process; another test may have been first.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder().timeout(Duration::from_secs(10)).build().expect("a client")
+}
+
+struct TestSite {
+    lifecycle: Lifecycle,
+    address: std::net::SocketAddr,
+}
+
+async fn site(routes: Router) -> TestSite {
+    let settings = HttpSettings {
+        listen: "127.0.0.1:0".parse().expect("an address"),
+        max_connections: 16,
+        header_timeout_ms: 300,
+        request_timeout_ms: 300,
+        max_body_bytes: 1024,
+    };
+    let lifecycle = Lifecycle::new(Duration::from_secs(5));
+    let site = Site::new(settings, lifecycle.clone(), Health::default());
+    let address = site.mount(routes).await.expect("bound");
+    TestSite { lifecycle, address }
+}
+
+impl TestSite {
+    /// Sends raw bytes, returns the raw response.
+    async fn raw(&self, request: &str) -> String {
+        let mut stream = TcpStream::connect(self.address).await.expect("connected");
+        stream.write_all(request.as_bytes()).await.expect("sent");
+        let mut response = Vec::new();
+        stream.read_to_end(&mut response).await.expect("received");
+        String::from_utf8_lossy(&response).into_owned()
+    }
+}
+
+fn routes() -> Router {
+    Router::new()
+        .route("/echo", post(|body: Bytes| async move { body }))
+        .route(
+            "/context",
+            get(|context: axum::Extension<RequestContext>| async move {
+                Json(json!({ "correlation": context.correlation_id, "trace": context.traceparent }))
+            }),
+        )
+        .route(
+            "/panic",
+            get(|| async {
+                if true {
+                    panic!("a bug")
+                }
+            }),
+        )
+}
+
+#[tokio::test]
+async fn a_request_without_exactly_one_host_gets_400() {
+    let site = site(routes()).await;
+    for headers in ["", "Host: a\r\nHost: b\r\n", "Host:\r\n"] {
+        let request = format!("GET /context HTTP/1.1\r\nConnection: close\r\n{headers}\r\n");
+        let response = site.raw(&request).await;
+        assert!(response.starts_with("HTTP/1.1 400 "), "{headers:?}: {response}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_smuggled_behind_a_chunked_one_is_not_read() {
+    let site = site(routes()).await;
+    let smuggled = "GET /context HTTP/1.1\r\nHost: a\r\n\r\n";
+    let request = format!(
+        "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 50\r\n\
+         Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n{smuggled}"
+    );
+    let response = site.raw(&request).await;
+    assert_eq!(response.matches("HTTP/1.1 ").count(), 1, "{response}");
+}
+
+#[tokio::test]
+async fn half_sent_headers_and_bodies_are_not_held_open() {
+    let site = site(routes()).await;
+    let response = site.raw("GET /context HTTP/1.1\r\nHost: a\r\nX-Half: ").await;
+    assert!(response.is_empty() || response.starts_with("HTTP/1.1 408 "), "{response}");
+    let request =
+        "POST /echo HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 9\r\n\r\nhalf";
+    let response = site.raw(request).await;
+    assert!(response.starts_with("HTTP/1.1 408 "), "{response}");
+    assert!(response.contains("urn:newswire:problem:request-timeout"), "{response}");
+}
+
+#[tokio::test]
+async fn unknown_paths_methods_large_bodies_and_panics_are_problems() {
+    let site = site(routes()).await;
+    let client = client();
+    let url = |path: &str| format!("http://{}{path}", site.address);
+    let cases = [
+        (client.get(url("/nowhere")), 404, "no-such-path"),
+        (client.get(url("/echo")), 405, "method-not-allowed"),
+        (client.get(url("/panic")), 500, "internal"),
+    ];
+    for (request, status, code) in cases {
+        let response = request.send().await.expect("answered");
+        assert_eq!(response.status(), status);
+        assert_eq!(response.headers()["content-type"], "application/problem+json");
+        let body: Value = response.json().await.expect("JSON");
+        assert_eq!(body["type"], format!("urn:newswire:problem:{code}"));
+    }
+    let large = client.post(url("/echo")).body("x".repeat(1025)).send().await.expect("answered");
+    assert_eq!(large.status(), 413);
+}
+
+#[tokio::test]
+async fn identity_comes_from_the_client_or_is_new() {
+    let site = site(routes()).await;
+    let client = client();
+    let get = |correlation: &'static str, trace: &'static str| {
+        client
+            .get(format!("http://{}/context", site.address))
+            .header("x-correlation-id", correlation)
+            .header("traceparent", trace)
+            .send()
+    };
+    let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    let response = get("mine", trace).await.expect("answered");
+    assert_eq!(response.headers()["x-correlation-id"], "mine");
+    let body: Value = response.json().await.expect("JSON");
+    assert_eq!(body["correlation"], "mine");
+    let ours = body["trace"].as_str().expect("text");
+    assert!(ours.starts_with("00-0af7651916cd43dd8448eb211c80319c-") && ours != trace, "{ours}");
+    let response = get("not usable", "00-zz-b7ad6b7169203331-01").await.expect("answered");
+    let id = response.headers()["x-correlation-id"].to_str().expect("text").to_owned();
+    assert!(id.parse::<uuid::Uuid>().is_ok(), "{id}");
+}
+
+#[tokio::test]
+async fn a_stop_lets_the_request_in_flight_end() {
+    let (entered, leave) = (tokio::sync::mpsc::channel(1), tokio::sync::mpsc::channel(1));
+    let (started, mut has_started) = entered;
+    let (release, released) = leave;
+    let released = std::sync::Arc::new(tokio::sync::Mutex::new(released));
+    let slow = get(move || async move {
+        started.send(()).await.expect("the test listens");
+        released.lock().await.recv().await;
+        "done"
+    });
+    let site = site(Router::new().route("/slow", slow)).await;
+    let url = format!("http://{}/slow", site.address);
+    let request = tokio::spawn(async move {
+        let response = client().get(url).send().await.expect("answered");
+        response.text().await.expect("text")
+    });
+    has_started.recv().await.expect("in flight");
+    site.lifecycle.stop();
+    release.send(()).await.expect("the handler listens");
+    assert_eq!(request.await.expect("no panic"), "done");
+    site.lifecycle.finish().await.expect("an orderly end");
+    assert!(TcpStream::connect(site.address).await.is_err());
+}

@@ -1,0 +1,209 @@
+//! Settings: defaults, then a file, then the environment.
+//!
+//! The defaults are the documented file itself, so every setting has a default and a line that explains it.
+
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
+
+use config::{Config, Environment, File, FileFormat, Map, Value, ValueKind};
+use serde::{Deserialize, de::DeserializeOwned};
+
+/// The documented defaults.
+pub const DEFAULTS: &str = include_str!("../../../deploy/newswire.toml");
+/// The file that is read when it is there and no other is named.
+pub const DEFAULT_FILE: &str = "newswire.toml";
+const PREFIX: &str = "NEWSWIRE";
+
+/// The settings cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// A file cannot be read, or a value is not what was expected.
+    #[error("{0}")]
+    Invalid(#[from] config::ConfigError),
+    /// A setting that does not exist, probably misspelt.
+    #[error("unknown setting {key}: there is no such setting in {within}")]
+    Unknown {
+        /// The setting, as it was written.
+        key: String,
+        /// The names that exist beside it.
+        within: String,
+    },
+    /// A value is of the right type and makes no sense.
+    #[error("setting {key} is wrong: {expected}")]
+    Wrong {
+        /// The setting.
+        key: &'static str,
+        /// What was expected.
+        expected: String,
+    },
+}
+
+impl SettingsError {
+    /// The setting `key` is not what was `expected`.
+    pub fn wrong(key: &'static str, expected: impl Into<String>) -> Self {
+        Self::Wrong { key, expected: expected.into() }
+    }
+}
+
+/// Reads the settings that `T` has fields for.
+///
+/// `file` must exist when it is named; otherwise `./newswire.toml` is read when it is there.
+///
+/// # Errors
+/// Any unknown setting or wrong value, in any section.
+pub fn load<T: DeserializeOwned>(file: Option<&Path>) -> Result<T, SettingsError> {
+    let environment = Environment::with_prefix(PREFIX).prefix_separator("__").separator("__");
+    let file = match file {
+        Some(path) => File::from(path).required(true),
+        None => File::from(PathBuf::from(DEFAULT_FILE)).required(false),
+    };
+    let file = file.format(FileFormat::Toml);
+    load_from(Config::builder().add_source(file).add_source(environment))
+}
+
+fn load_from<T: DeserializeOwned>(
+    given: config::ConfigBuilder<config::builder::DefaultState>,
+) -> Result<T, SettingsError> {
+    let defaults = Config::builder().add_source(File::from_str(DEFAULTS, FileFormat::Toml));
+    let given = given.build()?;
+    let known = keys(&defaults.clone().build()?.cache);
+    if let Some(key) = keys(&given.cache).into_iter().find(|key| !known.contains(key)) {
+        return Err(unknown(key, &known));
+    }
+    Ok(defaults.add_source(given).build()?.try_deserialize()?)
+}
+
+/// The dotted names of all values below `value`.
+fn keys(value: &Value) -> BTreeSet<String> {
+    fn collect(prefix: &str, table: &Map<String, Value>, keys: &mut BTreeSet<String>) {
+        for (key, value) in table {
+            let key = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
+            match &value.kind {
+                ValueKind::Table(table) => collect(&key, table, keys),
+                _ => {
+                    keys.insert(key);
+                }
+            }
+        }
+    }
+    let mut all = BTreeSet::new();
+    if let ValueKind::Table(table) = &value.kind {
+        collect("", table, &mut all);
+    }
+    all
+}
+
+fn unknown(key: String, known: &BTreeSet<String>) -> SettingsError {
+    let section = key.rsplit_once('.').map_or("", |(section, _)| section);
+    let siblings: Vec<&str> =
+        known.iter().filter_map(|known| known.strip_prefix(section)?.strip_prefix('.')).collect();
+    let within = if siblings.is_empty() {
+        let sections: BTreeSet<&str> =
+            known.iter().filter_map(|known| known.split('.').next()).collect();
+        format!("the top level: {}", sections.into_iter().collect::<Vec<_>>().join(", "))
+    } else {
+        format!("[{section}]: {}", siblings.join(", "))
+    };
+    SettingsError::Unknown { key, within }
+}
+
+/// The settings that every service has.
+#[derive(Debug, Clone, Deserialize)]
+pub struct CommonSettings {
+    /// Logs.
+    pub log: LogSettings,
+    /// The public address.
+    pub http: HttpSettings,
+    /// The private address.
+    pub admin: AdminSettings,
+    /// The end.
+    pub shutdown: ShutdownSettings,
+}
+
+/// `[log]`
+#[derive(Debug, Clone, Deserialize)]
+pub struct LogSettings {
+    /// A level or a filter.
+    pub level: String,
+    /// How a line looks.
+    pub format: LogFormat,
+}
+
+/// How a log line looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// Text on a terminal, JSON elsewhere.
+    Auto,
+    /// For people.
+    Text,
+    /// For machines.
+    Json,
+}
+
+/// `[http]`
+#[derive(Debug, Clone, Deserialize)]
+pub struct HttpSettings {
+    /// The public address.
+    pub listen: std::net::SocketAddr,
+    /// Connections at once.
+    pub max_connections: usize,
+    /// For a request's headers, in milliseconds.
+    pub header_timeout_ms: u64,
+    /// For a whole request, in milliseconds.
+    pub request_timeout_ms: u64,
+    /// The largest body.
+    pub max_body_bytes: usize,
+}
+
+/// `[admin]`
+#[derive(Debug, Clone, Deserialize)]
+pub struct AdminSettings {
+    /// The private address.
+    pub listen: std::net::SocketAddr,
+}
+
+/// `[shutdown]`
+#[derive(Debug, Clone, Deserialize)]
+pub struct ShutdownSettings {
+    /// For what is in flight, in milliseconds.
+    pub grace_ms: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn from(toml: &str) -> Result<CommonSettings, SettingsError> {
+        load_from(Config::builder().add_source(File::from_str(toml, FileFormat::Toml)))
+    }
+
+    #[test]
+    fn the_documented_defaults_are_complete() {
+        let settings = from("").expect("the defaults are valid");
+        assert_eq!(settings.http.listen.port(), 8080);
+    }
+
+    #[test]
+    fn a_given_value_wins() {
+        let settings = from("[http]\nlisten = \"127.0.0.1:1\"").expect("valid");
+        assert_eq!(settings.http.listen.port(), 1);
+        assert_eq!(settings.admin.listen.port(), 9180);
+    }
+
+    #[test]
+    fn a_misspelt_setting_is_named_with_its_neighbours() {
+        let error = from("[http]\nlisen = \"127.0.0.1:1\"").expect_err("misspelt").to_string();
+        assert!(error.contains("http.lisen") && error.contains("listen"), "{error}");
+        let error = from("[htpp]\nlisten = 1").expect_err("misspelt").to_string();
+        assert!(error.contains("htpp.listen") && error.contains("gateway"), "{error}");
+    }
+
+    #[test]
+    fn a_wrong_value_is_named_with_what_was_expected() {
+        let error = from("[http]\nmax_connections = \"many\"").expect_err("wrong").to_string();
+        assert!(error.contains("http.max_connections") && error.contains("many"), "{error}");
+    }
+}

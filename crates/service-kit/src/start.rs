@@ -1,0 +1,99 @@
+//! The `main` of every service binary.
+
+use std::{future::Future, path::PathBuf, process::ExitCode, time::Duration};
+
+use anyhow::Context as _;
+use clap::Parser;
+use serde::de::DeserializeOwned;
+
+use crate::{
+    Health, Lifecycle, Site, admin,
+    http::server::{self, Limits},
+    lifecycle,
+    settings::{self, CommonSettings},
+    telemetry,
+};
+
+/// What a running service is given beside its settings. Cheap to clone.
+#[derive(Clone)]
+pub struct Context {
+    /// Its tasks, and the signal to stop.
+    pub lifecycle: Lifecycle,
+    /// Its say in `/readyz`.
+    pub health: Health,
+    /// The public address, if it wants to be on it.
+    pub site: Site,
+}
+
+#[derive(Parser)]
+#[command(version, after_help = "Every setting is explained in deploy/newswire.toml.")]
+struct Arguments {
+    /// The settings file; ./newswire.toml when it is there
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+/// Runs the service `name` as a process: reads its settings `S`, calls `run`, waits for a signal, drains.
+///
+/// The exit code is 0 only when a signal ended it and everything in flight was done.
+pub fn start<S, F, Fut>(name: &'static str, run: F) -> ExitCode
+where
+    S: DeserializeOwned,
+    F: FnOnce(S, Context) -> Fut,
+    Fut: Future<Output = anyhow::Result<()>> + Send + 'static,
+{
+    let arguments = Arguments::parse();
+    let result = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("starting the runtime failed")
+        .and_then(|runtime| runtime.block_on(process(name, &arguments, run)));
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{name}: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn process<S, F, Fut>(name: &'static str, arguments: &Arguments, run: F) -> anyhow::Result<()>
+where
+    S: DeserializeOwned,
+    F: FnOnce(S, Context) -> Fut,
+    Fut: Future<Output = anyhow::Result<()>> + Send + 'static,
+{
+    let common: CommonSettings = settings::load(arguments.config.as_deref())?;
+    let own: S = settings::load(arguments.config.as_deref())?;
+    telemetry::init_logs(&common.log)?;
+    let lifecycle = Lifecycle::new(Duration::from_millis(common.shutdown.grace_ms));
+    let health = Health::default();
+    serve_admin(&common, &lifecycle, &health).await?;
+    let site = Site::new(common.http, lifecycle.clone(), health.clone());
+    let context = Context { lifecycle: lifecycle.clone(), health, site };
+    lifecycle.run(name, run(own, context));
+    tracing::info!(service = name, version = env!("CARGO_PKG_VERSION"), "started");
+    tokio::select! {
+        signal = lifecycle::termination() => signal?,
+        () = lifecycle.stopping() => {}
+    }
+    let result = lifecycle.finish().await;
+    tracing::info!(service = name, "stopped");
+    result
+}
+
+/// Serves the private address of a process.
+///
+/// # Errors
+/// It cannot be bound, or metrics are set up already.
+pub async fn serve_admin(
+    settings: &CommonSettings,
+    lifecycle: &Lifecycle,
+    health: &Health,
+) -> anyhow::Result<()> {
+    let routes = admin::routes(health.clone(), telemetry::init_metrics()?);
+    let listener = server::bind(settings.admin.listen, "admin.listen").await?;
+    let limits = Limits { max_connections: 64, ..Limits::from(&settings.http) };
+    lifecycle.spawn(server::serve(listener, routes, limits, lifecycle.stop_token().clone()));
+    Ok(())
+}
