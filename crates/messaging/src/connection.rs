@@ -6,6 +6,7 @@ use async_nats::{Client, ConnectErrorKind, ConnectOptions, Event, jetstream};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 /// How long a JetStream acknowledgement or API reply may take.
 const ACK_TIMEOUT: Duration = Duration::from_secs(2);
@@ -18,7 +19,6 @@ const OLDEST: [(u64, u64, u64); 2] = [(2, 12, 14), (2, 14, 4)];
 
 /// Where NATS is, and as whom to connect.
 #[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct NatsSettings {
     /// `nats://host:port`, several separated by commas.
     pub url: String,
@@ -45,6 +45,9 @@ pub struct Link {
 /// No connection, and trying again is of no use.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
+    /// The setting is missing.
+    #[error("setting nats.url is missing: nats://host:port was expected")]
+    NoUrl,
     /// The server does not take the user or password.
     #[error("NATS at {url} refused the user {user}: check nats.user and nats.password")]
     Denied {
@@ -80,11 +83,33 @@ pub struct Connection {
     link: watch::Receiver<Link>,
 }
 
+impl Link {
+    /// Why a service that needs NATS is not ready, if it is not.
+    #[must_use]
+    pub fn problem(&self) -> Option<String> {
+        (!self.connected).then(|| "not connected to NATS".to_owned())
+    }
+}
+
 impl Connection {
-    /// Connects as the service `name`, waiting for the server as long as it takes.
+    /// Connects as the service `name`, waiting for the server as long as it takes; `None` after `stop`.
     ///
-    /// Dropping the future gives up. Once connected, a lost link comes back by itself.
-    pub async fn open(settings: &NatsSettings, name: &str) -> Result<Self, ConnectError> {
+    /// Once connected, a lost link comes back by itself.
+    pub async fn open(
+        settings: &NatsSettings,
+        name: &str,
+        stop: &CancellationToken,
+    ) -> Result<Option<Self>, ConnectError> {
+        tokio::select! {
+            () = stop.cancelled() => Ok(None),
+            connection = Self::connect(settings, name) => connection.map(Some),
+        }
+    }
+
+    async fn connect(settings: &NatsSettings, name: &str) -> Result<Self, ConnectError> {
+        if settings.url.is_empty() {
+            return Err(ConnectError::NoUrl);
+        }
         let user = if settings.user.is_empty() { name } else { settings.user.as_str() };
         let servers: Vec<&str> = settings.url.split(',').map(str::trim).collect();
         let (changes, mut link) = watch::channel(Link::default());

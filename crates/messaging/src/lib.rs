@@ -11,7 +11,7 @@ pub mod names;
 pub mod request;
 pub mod topology;
 
-pub use connection::{ConnectError, Connection, NatsSettings};
+pub use connection::{ConnectError, Connection, Link, NatsSettings};
 pub use event_store::JetStreamEventStore;
 pub use feed::Feed;
 pub use request::{RequestClient, RequestError, RequestServer, ServiceError};

@@ -15,13 +15,11 @@ use serde::Serialize;
 use crate::{Health, health};
 
 /// The probes. `/livez` depends on nothing but the process: restarting it mends nothing else.
-#[must_use]
 pub fn probes(health: Health) -> Router {
     Router::new().route("/livez", get(livez)).route("/readyz", get(readyz)).with_state(health)
 }
 
 /// Everything on the private address.
-#[must_use]
 pub fn routes(health: Health, metrics: PrometheusHandle) -> Router {
     let metrics = get(move || async move { metrics.render() });
     probes(health).route("/metrics", metrics)

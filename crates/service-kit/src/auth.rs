@@ -155,7 +155,8 @@ impl Tokens {
 
 /// Writes a new random key to `path`, readable by its owner only, unless there is one.
 pub fn generate_key(path: &Path) -> std::io::Result<()> {
-    let key: String = (0..2).map(|_| format!("{:032x}", rand::rng().random::<u128>())).collect();
+    let (one, other): (u128, u128) = rand::rng().random();
+    let key = format!("{one:032x}{other:032x}");
     match fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
         Ok(mut file) => {
             file.write_all(key.as_bytes())?;

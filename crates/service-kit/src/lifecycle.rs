@@ -8,7 +8,10 @@ use std::{
 
 use anyhow::{Context as _, anyhow};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::{
+    sync::CancellationToken,
+    task::{TaskTracker, task_tracker::TaskTrackerToken},
+};
 
 /// Tasks that start and stop together. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -74,6 +77,11 @@ impl Lifecycle {
         F: Future<Output = ()> + Send + 'static,
     {
         self.tasks.spawn(task);
+    }
+
+    /// Lets the process wait at its end for whoever holds the token.
+    pub fn token(&self) -> TaskTrackerToken {
+        self.tasks.token()
     }
 
     /// Waits for every task, up to the grace period; tells the first failure.

@@ -70,13 +70,13 @@ impl ArticleWriter {
     /// Writes an event of a type that nobody knows.
     pub async fn unknown(&self, article: &mut Written) {
         let event = ArticleDeleted { title: "T".to_owned(), author_id: article.author.clone() };
-        let mut event = envelop(article, event.into());
+        let mut event = envelop(article, &event.into());
         event.schema_version = 99;
         self.store_event(article, event).await;
     }
 
     async fn append(&self, article: &mut Written, event: ArticleEvent) {
-        let event = envelop(article, event);
+        let event = envelop(article, &event);
         self.store_event(article, event).await;
     }
 
@@ -87,7 +87,7 @@ impl ArticleWriter {
     }
 }
 
-fn envelop(article: &Written, event: ArticleEvent) -> NewEvent {
+fn envelop(article: &Written, event: &ArticleEvent) -> NewEvent {
     let command = CommandId::generate();
     NewEvent {
         id: command.event_id(0),

@@ -3,10 +3,12 @@
 
 mod events;
 mod eventually;
+mod http;
 mod mail;
 mod nats;
 
 pub use events::{ArticleWriter, Written, user};
 pub use eventually::{PATIENCE, eventually};
+pub use http::http_client;
 pub use mail::MailSink;
 pub use nats::{NatsServer, free_port, nats_server_binary};

@@ -7,6 +7,7 @@ use std::{
 
 use messaging::{Connection, NatsSettings, topology};
 use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
 
 use crate::eventually;
 
@@ -60,7 +61,10 @@ impl NatsServer {
 
     /// Connects as the service `user`.
     pub async fn connect(&self, user: &str) -> Connection {
-        Connection::open(&self.settings(user), user).await.expect("connected to the test server")
+        Connection::open(&self.settings(user), user, &CancellationToken::new())
+            .await
+            .expect("the server takes the user")
+            .expect("nobody stops the attempt")
     }
 
     /// Connects the bare client as `user`.
@@ -118,10 +122,10 @@ fn workspace() -> PathBuf {
 fn write_config(dir: &Path, port: &str) {
     let permissions = workspace().join("deploy/nats/permissions.conf");
     fs::copy(permissions, dir.join("permissions.conf")).expect("the permissions are copied");
-    let store = dir.join("jetstream");
+    let store = dir.join("jetstream").display().to_string();
     let config = format!(
         "server_name: test\nlisten: \"127.0.0.1:{port}\"\n\
-         jetstream {{ store_dir: {store:?} }}\ninclude \"permissions.conf\"\n"
+         jetstream {{ store_dir: \"{store}\" }}\ninclude \"permissions.conf\"\n"
     );
     fs::write(dir.join("server.conf"), config).expect("the configuration is written");
 }

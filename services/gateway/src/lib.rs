@@ -1,1 +1,70 @@
-//! placeholder
+#![doc = include_str!("../README.md")]
+
+mod articles;
+mod reply;
+mod request;
+mod routes;
+
+use std::{sync::Arc, time::Duration};
+
+use messaging::{Connection, Link, NatsSettings, RequestClient};
+use serde::Deserialize;
+use service_kit::{
+    Context,
+    auth::{AuthSettings, Tokens},
+};
+
+/// The service's name: its NATS user.
+pub const NAME: &str = "gateway";
+
+/// What the service reads of the settings.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Settings {
+    /// Where NATS is.
+    pub nats: NatsSettings,
+    /// How tokens are checked.
+    pub auth: AuthSettings,
+    /// Its own section.
+    pub gateway: GatewaySettings,
+}
+
+/// `[gateway]`
+#[derive(Debug, Clone, Deserialize)]
+pub struct GatewaySettings {
+    /// How long a service may take to answer a command, in milliseconds.
+    pub command_timeout_ms: u64,
+    /// The same for a query.
+    pub query_timeout_ms: u64,
+}
+
+/// What every endpoint needs. Cheap to clone.
+#[derive(Clone)]
+struct Gateway {
+    commands: RequestClient,
+    queries: RequestClient,
+    tokens: Arc<Tokens>,
+}
+
+/// Runs the service until it is told to stop.
+pub async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
+    let ready = context.health.component("gateway");
+    let tokens = Arc::new(Tokens::new(&settings.auth)?);
+    let stop = context.lifecycle.stop_token();
+    let Some(connection) = Connection::open(&settings.nats, NAME, stop).await? else {
+        return Ok(());
+    };
+    context.health.follow("gateway: nats", connection.link(), Link::problem);
+    let client =
+        |milliseconds| RequestClient::new(connection.clone(), Duration::from_millis(milliseconds));
+    let gateway = Gateway {
+        commands: client(settings.gateway.command_timeout_ms),
+        queries: client(settings.gateway.query_timeout_ms),
+        tokens,
+    };
+    let address = context.site.mount(routes::routes(gateway)).await?;
+    tracing::info!(%address, "REST is served");
+    ready.ready();
+    // The site lets requests in flight end; the connection must outlive them, so nothing closes it here.
+    stop.cancelled().await;
+    Ok(())
+}

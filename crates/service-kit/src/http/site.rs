@@ -63,14 +63,13 @@ impl Site {
     /// The address cannot be bound.
     pub async fn mount(&self, routes: Router) -> anyhow::Result<SocketAddr> {
         let mut address = self.inner.address.lock().await;
-        let bound = match *address {
-            Some(bound) => bound,
-            None => {
-                let listener = server::bind(self.inner.settings.listen, "http.listen").await?;
-                let bound = listener.local_addr()?;
-                self.serve(listener);
-                *address.insert(bound)
-            }
+        let bound = if let Some(bound) = *address {
+            bound
+        } else {
+            let listener = server::bind(self.inner.settings.listen, "http.listen").await?;
+            let bound = listener.local_addr()?;
+            self.serve(listener);
+            *address.insert(bound)
         };
         let routes = routes.layer(middleware::from_fn(measure));
         let mut mounted = self.inner.routes.write().unwrap_or_else(PoisonError::into_inner);
@@ -126,13 +125,11 @@ fn method_not_allowed(response: &Response) -> Response {
 
 /// Ends what takes too long; a client that sends its body slowly is the usual cause.
 async fn within(deadline: Duration, request: Request, next: Next) -> Response {
-    match tokio::time::timeout(deadline, next.run(request)).await {
-        Ok(response) => response,
-        Err(_) => {
-            let detail = "the request took too long to arrive or to be answered";
-            Problem::new(StatusCode::REQUEST_TIMEOUT, "request-timeout", detail).into_response()
-        }
-    }
+    let response = tokio::time::timeout(deadline, next.run(request)).await;
+    response.unwrap_or_else(|_| {
+        let detail = "the request took too long to arrive or to be answered";
+        Problem::new(StatusCode::REQUEST_TIMEOUT, "request-timeout", detail).into_response()
+    })
 }
 
 /// Gives the request its identity, and the response the headers that every response has.

@@ -60,14 +60,11 @@ fn routes() -> Router {
                 Json(json!({ "correlation": context.correlation_id, "trace": context.traceparent }))
             }),
         )
-        .route(
-            "/panic",
-            get(|| async {
-                if true {
-                    panic!("a bug")
-                }
-            }),
-        )
+        .route("/panic", get(panics))
+}
+
+async fn panics() {
+    panic!("a bug")
 }
 
 #[tokio::test]

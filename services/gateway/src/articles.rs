@@ -1,0 +1,8 @@
+//! `/api/articles`: one endpoint a file.
+
+pub(crate) mod body;
+pub(crate) mod create;
+pub(crate) mod delete;
+pub(crate) mod get;
+pub(crate) mod list;
+pub(crate) mod update;

@@ -1,0 +1,141 @@
+//! What comes back over NATS as an HTTP response. The one place where refusals and errors get a status.
+
+use std::{borrow::Cow, fmt::Display};
+
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::AppendHeaders;
+use eventsourcing::{Accepted, Answer, FieldError, QueryReply, Refusal, RefusalKind, Reply};
+use messaging::{RequestError, ServiceError};
+use service_kit::Problem;
+
+use crate::request::POSITION;
+
+/// Says that the response is the outcome of an earlier request with the same `Idempotency-Key`.
+const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+
+/// The acceptance of a command, or the problem with it.
+pub(crate) fn accepted<T>(reply: Result<Reply<T>, RequestError>) -> Result<Accepted<T>, Problem> {
+    match reply {
+        Ok(Reply::Accepted(accepted)) => Ok(accepted),
+        Ok(Reply::Refused(refusal)) => Err(refused(refusal)),
+        Err(error) => Err(failed(&error)),
+    }
+}
+
+/// The answer to a query, or the problem with it.
+pub(crate) fn answered<T>(
+    reply: Result<QueryReply<T>, RequestError>,
+) -> Result<Answer<T>, Problem> {
+    match reply {
+        Ok(QueryReply::Answered(answer)) => Ok(answer),
+        Ok(QueryReply::Refused(refusal)) => Err(refused(refusal)),
+        Err(error) => Err(failed(&error)),
+    }
+}
+
+/// The headers of every accepted write.
+pub(crate) fn written<T>(accepted: &Accepted<T>) -> AppendHeaders<Vec<(HeaderName, HeaderValue)>> {
+    let mut headers = vec![(POSITION, HeaderValue::from(accepted.position))];
+    if let Ok(etag) = HeaderValue::try_from(etag(accepted.version)) {
+        headers.push((header::ETAG, etag));
+    }
+    if accepted.repeated {
+        headers.push((REPLAYED, HeaderValue::from_static("true")));
+    }
+    AppendHeaders(headers)
+}
+
+/// The header of every read.
+pub(crate) fn position(position: u64) -> [(HeaderName, HeaderValue); 1] {
+    [(POSITION, HeaderValue::from(position))]
+}
+
+/// The version of an aggregate as an `ETag`.
+pub(crate) fn etag(version: u64) -> String {
+    format!("\"{version}\"")
+}
+
+/// 400: `errors` says what is wrong with which field.
+pub(crate) fn invalid(errors: Vec<FieldError>) -> Problem {
+    refused(Refusal::invalid(errors))
+}
+
+/// 400: `field` is wrong.
+pub(crate) fn invalid_field(
+    field: impl Into<Cow<'static, str>>,
+    detail: &(impl Display + ?Sized),
+) -> Problem {
+    invalid(vec![FieldError::new(field, detail.to_string())])
+}
+
+/// 400: the request cannot be read at all.
+pub(crate) fn malformed(detail: impl Into<String>) -> Problem {
+    Problem::new(StatusCode::BAD_REQUEST, "malformed-request", detail)
+}
+
+fn refused(refusal: Refusal) -> Problem {
+    let status = match refusal.kind {
+        RefusalKind::Invalid => StatusCode::BAD_REQUEST,
+        RefusalKind::Forbidden => StatusCode::FORBIDDEN,
+        RefusalKind::NotFound => StatusCode::NOT_FOUND,
+        RefusalKind::Gone => StatusCode::GONE,
+        RefusalKind::Conflict => StatusCode::CONFLICT,
+        RefusalKind::VersionMismatch => StatusCode::PRECONDITION_FAILED,
+        RefusalKind::Reused => StatusCode::UNPROCESSABLE_ENTITY,
+    };
+    let mut problem = Problem::new(status, refusal.code, refusal.detail);
+    if !refusal.errors.is_empty() {
+        let errors = refusal.errors.into_iter();
+        let errors =
+            errors.map(|error| serde_json::json!({ "field": error.field, "detail": error.detail }));
+        problem = problem.with("errors", errors.collect::<Vec<_>>());
+    }
+    if let Some(version) = refusal.current_version {
+        problem = problem.with("current_version", version);
+        if let Ok(etag) = HeaderValue::try_from(etag(version)) {
+            problem = problem.with_header(header::ETAG, etag);
+        }
+    }
+    problem
+}
+
+fn failed(error: &RequestError) -> Problem {
+    tracing::warn!(%error, "request over NATS failed");
+    let unavailable = |code: &'static str, detail: &str| {
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, code, detail).retry_after(1)
+    };
+    let timeout = |code: &'static str, detail: &str| {
+        Problem::new(StatusCode::GATEWAY_TIMEOUT, code, detail).retry_after(1)
+    };
+    match error {
+        RequestError::NoService { .. } => unavailable(
+            "service-unavailable",
+            "the service for this is not running; nothing was changed",
+        ),
+        RequestError::TimedOut { .. } => timeout(
+            "outcome-unknown",
+            "no answer in time; a repeat with the same Idempotency-Key tells what happened",
+        ),
+        RequestError::Service { error, .. } => match error {
+            ServiceError::Unavailable => {
+                unavailable("unavailable", "the event store is not available; nothing was changed")
+            }
+            ServiceError::ProjectionBehind => unavailable(
+                "projection-behind",
+                "the read model has not reached the position that was asked for",
+            ),
+            ServiceError::Contended => {
+                unavailable("contended", "others keep changing this; nothing was changed")
+            }
+            ServiceError::DeadlineExceeded => {
+                timeout("deadline-exceeded", "the request came too late; nothing was changed")
+            }
+            ServiceError::OutcomeUnknown => timeout(
+                "outcome-unknown",
+                "the store did not answer; a repeat with the same Idempotency-Key tells what happened",
+            ),
+            ServiceError::Internal => Problem::internal(),
+        },
+        RequestError::Malformed { .. } => Problem::internal(),
+    }
+}

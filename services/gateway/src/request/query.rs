@@ -1,0 +1,60 @@
+use axum::{
+    extract::FromRequestParts,
+    http::{HeaderName, request::Parts},
+};
+use eventsourcing::{Actor, CorrelationId, Query, QueryEnvelope};
+use service_kit::{Problem, http::request_context::RequestContext};
+
+use super::{actor, headers};
+use crate::{Gateway, reply};
+
+/// Says which stream position a response reflects, or which one a read must include.
+pub(crate) const POSITION: HeaderName = HeaderName::from_static("newswire-position");
+
+/// Everything about a request that a query carries beside its data.
+#[derive(Debug)]
+pub(crate) struct QueryRequest {
+    actor: Option<Actor>,
+    min_position: Option<u64>,
+    context: RequestContext,
+}
+
+impl QueryRequest {
+    /// The query with `data` that the request means.
+    pub(crate) fn query<Q: Query>(self, data: Q) -> QueryEnvelope<Q> {
+        QueryEnvelope {
+            correlation_id: correlation_id(&self.context),
+            actor: self.actor,
+            min_position: self.min_position,
+            traceparent: Some(self.context.traceparent),
+            data,
+        }
+    }
+}
+
+impl FromRequestParts<Gateway> for QueryRequest {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, gateway: &Gateway) -> Result<Self, Problem> {
+        let position = headers::text(&parts.headers, &POSITION)?.map(str::parse).transpose();
+        Ok(Self {
+            actor: actor::optional(gateway, &parts.headers)?,
+            min_position: position
+                .map_err(|_| reply::invalid_field("Newswire-Position", "must be a whole number"))?,
+            context: context(parts)?,
+        })
+    }
+}
+
+/// The identity that the site gave the request.
+pub(super) fn context(parts: &Parts) -> Result<RequestContext, Problem> {
+    parts.extensions.get().cloned().ok_or_else(|| {
+        tracing::error!("a request has no context: the gateway is not served by a site");
+        Problem::internal()
+    })
+}
+
+/// The site lets only usable ids through; a new one stands in should that ever change.
+pub(super) fn correlation_id(context: &RequestContext) -> CorrelationId {
+    context.correlation_id.parse().unwrap_or_else(|_| CorrelationId::generate())
+}

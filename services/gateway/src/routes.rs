@@ -1,0 +1,15 @@
+//! Every path and method.
+
+use axum::{Router, routing::get};
+
+use crate::{Gateway, articles};
+
+pub(crate) fn routes(gateway: Gateway) -> Router {
+    Router::new()
+        .route("/api/articles", get(articles::list::list).post(articles::create::create))
+        .route(
+            "/api/articles/{id}",
+            get(articles::get::get).put(articles::update::update).delete(articles::delete::delete),
+        )
+        .with_state(gateway)
+}
