@@ -1,12 +1,14 @@
 #![doc = include_str!("../README.md")]
 #![expect(clippy::missing_panics_doc, reason = "a helper of a test fails by panicking")]
 
+mod context;
 mod events;
 mod eventually;
 mod http;
 mod mail;
 mod nats;
 
+pub use context::{context, ready};
 pub use events::{ArticleWriter, Written, user};
 pub use eventually::{PATIENCE, eventually};
 pub use http::http_client;

@@ -18,10 +18,14 @@ pub struct MailSink {
 }
 
 impl MailSink {
-    /// Starts it and waits until it answers.
+    /// Starts it on a free port and waits until it answers.
     pub async fn start() -> Self {
+        Self::start_on(free_port()).await
+    }
+
+    /// Starts it on `port` and waits until it answers.
+    pub async fn start_on(port: u16) -> Self {
         let dir = tempfile::tempdir().expect("a temporary folder");
-        let port = free_port();
         let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.tools/python");
         let child = Command::new("python3")
             .args(["-m", "aiosmtpd", "-n", "-l", &format!("127.0.0.1:{port}")])

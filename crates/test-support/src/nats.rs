@@ -77,6 +77,20 @@ impl NatsServer {
             .expect("connected to the test server")
     }
 
+    /// How many messages `stream` has.
+    pub async fn messages_in(&self, stream: &str) -> u64 {
+        let jetstream = async_nats::jetstream::new(self.client("admin").await);
+        let stream = jetstream.get_stream(stream).await.expect("the stream is there");
+        stream.cached_info().state.messages
+    }
+
+    /// Deletes a durable, as an operator might.
+    pub async fn delete_consumer(&self, stream: &str, consumer: &str) {
+        let jetstream = async_nats::jetstream::new(self.client("admin").await);
+        let deleted = jetstream.delete_consumer_from_stream(consumer, stream).await;
+        deleted.expect("the durable was there");
+    }
+
     /// Ends it as a crash does.
     pub fn kill(&mut self) {
         self.child.kill().expect("the child is ours");

@@ -1,1 +1,72 @@
-//! placeholder
+#![doc = include_str!("../README.md")]
+
+mod delivery;
+mod message;
+mod notifier;
+mod record;
+
+use std::{path::PathBuf, sync::Arc};
+
+use anyhow::Context as _;
+use messaging::{Connection, Link, NatsSettings, consumer::run_reaction};
+use serde::Deserialize;
+use service_kit::Context;
+
+use crate::{delivery::Delivery, message::Composer, notifier::Notifier, record::Record};
+
+/// The service's name: its NATS user, its durable.
+pub const NAME: &str = "notification";
+
+/// What the service reads of the settings.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Settings {
+    /// Where files go that have no place of their own.
+    pub data_dir: PathBuf,
+    /// Where NATS is.
+    pub nats: NatsSettings,
+    /// Its own section.
+    pub notification: NotificationSettings,
+}
+
+/// `[notification]`
+#[derive(Debug, Clone, Deserialize)]
+pub struct NotificationSettings {
+    /// The database; empty for a file in the data folder.
+    pub database: String,
+    /// The mail server; empty for files.
+    pub smtp_url: String,
+    /// The folder for files; empty for one in the data folder.
+    pub mail_dir: String,
+    /// The sender.
+    pub from: String,
+    /// The domain of users whose id is no address.
+    pub mail_domain: String,
+}
+
+/// Runs the service until it is told to stop.
+pub async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
+    let ready = context.health.component("notification");
+    let stop = context.lifecycle.stop_token();
+    let own = &settings.notification;
+    let database = match own.database.as_str() {
+        "" => format!("sqlite:{}", settings.data_dir.join("notifications.db").display()),
+        url => url.to_owned(),
+    };
+    let mail_dir = match own.mail_dir.as_str() {
+        "" => settings.data_dir.join("mail"),
+        path => path.into(),
+    };
+    let composer = Composer::new(&own.from, &own.mail_domain)?;
+    let delivery = Delivery::new(&own.smtp_url, mail_dir).await?;
+    let record = Record::open(&database).await.context("opening the record failed")?;
+    let Some(connection) = Connection::open(&settings.nats, NAME, stop).await? else {
+        return Ok(());
+    };
+    context.health.follow("notification: nats", connection.link(), Link::problem);
+    ready.ready();
+    let notifier = Arc::new(Notifier::new(composer, delivery, record.clone()));
+    run_reaction(&connection, notifier, stop).await;
+    connection.close().await;
+    record.close().await;
+    Ok(())
+}

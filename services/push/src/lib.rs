@@ -1,1 +1,99 @@
-//! placeholder
+#![doc = include_str!("../README.md")]
+
+mod frame;
+mod hub;
+mod queue;
+mod replay;
+mod socket;
+mod topic;
+
+use std::sync::Arc;
+
+use axum::{Router, routing::get};
+use messaging::{Connection, Feed, Link, NatsSettings};
+use serde::Deserialize;
+use service_kit::{
+    Context, Lifecycle,
+    auth::{AuthSettings, Tokens},
+};
+use tokio::sync::Semaphore;
+
+use crate::hub::Hub;
+
+/// The service's name: its NATS user.
+pub const NAME: &str = "push";
+
+/// How many clients replay the past at once.
+const MAX_REPLAYS: usize = 16;
+/// How many events the hub takes at once.
+const MAX_BATCH: usize = 256;
+
+/// What the service reads of the settings.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Settings {
+    /// Where NATS is.
+    pub nats: NatsSettings,
+    /// How tokens are checked.
+    pub auth: AuthSettings,
+    /// Its own section.
+    pub push: PushSettings,
+}
+
+/// `[push]`
+#[derive(Debug, Clone, Copy, Deserialize)]
+pub struct PushSettings {
+    /// Bytes that may wait for one client.
+    pub max_queued_bytes: usize,
+    /// Topics of one client.
+    pub max_topics: usize,
+    /// Clients at once.
+    pub max_clients: usize,
+}
+
+/// What every socket needs. Cheap to clone.
+#[derive(Clone)]
+struct Push {
+    hub: Arc<Hub>,
+    feed: Feed,
+    tokens: Arc<Tokens>,
+    lifecycle: Lifecycle,
+    settings: PushSettings,
+    places: Arc<Semaphore>,
+    replays: Arc<Semaphore>,
+}
+
+/// Runs the service until it is told to stop.
+pub async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
+    let ready = context.health.component("push");
+    let tokens = Arc::new(Tokens::new(&settings.auth)?);
+    let stop = context.lifecycle.stop_token();
+    let Some(connection) = Connection::open(&settings.nats, NAME, stop).await? else {
+        return Ok(());
+    };
+    context.health.follow("push: nats", connection.link(), Link::problem);
+    let feed = Feed::new(connection.clone(), NAME);
+    let position = feed.last_position().await?;
+    let mut events = feed.after(position).await?;
+    let hub = Arc::new(Hub::new(position));
+    let push = Push {
+        hub: hub.clone(),
+        feed,
+        tokens,
+        lifecycle: context.lifecycle.clone(),
+        settings: settings.push,
+        places: Arc::new(Semaphore::new(settings.push.max_clients)),
+        replays: Arc::new(Semaphore::new(MAX_REPLAYS)),
+    };
+    let routes = Router::new().route("/ws", get(socket::upgrade)).with_state(push);
+    let address = context.site.mount(routes).await?;
+    tracing::info!(%address, "live socket is served");
+    ready.ready();
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => break,
+            batch = events.next_batch(MAX_BATCH) => hub.publish(&batch),
+        }
+    }
+    // Sockets may still replay; each ends by itself, and the connection after the last.
+    Ok(())
+}

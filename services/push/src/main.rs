@@ -1,1 +1,7 @@
-fn main() {}
+//! The push service as a process.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    service_kit::start(push::NAME, push::run)
+}

@@ -7,12 +7,6 @@ use test_support::NatsServer;
 /// How long a denied publish must stay without effect.
 const MOMENT: Duration = Duration::from_millis(300);
 
-async fn stored(server: &NatsServer) -> u64 {
-    let admin = server.client("admin").await;
-    let stream = async_nats::jetstream::new(admin).get_stream("EVENTS").await.expect("there");
-    stream.cached_info().state.messages
-}
-
 #[tokio::test]
 async fn only_the_article_service_writes_article_events() {
     let server = NatsServer::provisioned().await;
@@ -25,10 +19,10 @@ async fn only_the_article_service_writes_article_events() {
     let guest = async_nats::connect(server.url()).await.expect("guests may connect");
     let reply = tokio::time::timeout(MOMENT, guest.request(subject, "{}".into())).await;
     assert!(!matches!(reply, Ok(Ok(_))), "a guest wrote an event");
-    assert_eq!(stored(&server).await, 0);
+    assert_eq!(server.messages_in("EVENTS").await, 0);
     let article = server.client("article").await;
     article.request(subject, "{}".into()).await.expect("the article service may");
-    assert_eq!(stored(&server).await, 1);
+    assert_eq!(server.messages_in("EVENTS").await, 1);
 }
 
 #[tokio::test]

@@ -63,12 +63,6 @@ async fn times(recorder: &Recorder, title: &str, times: usize) {
     .await;
 }
 
-async fn dead_letters(server: &NatsServer) -> u64 {
-    let admin = async_nats::jetstream::new(server.client("admin").await);
-    let stream = admin.get_stream("DEAD_LETTERS").await.expect("there");
-    stream.cached_info().state.messages
-}
-
 #[tokio::test]
 async fn events_of_one_aggregate_come_in_order_even_behind_a_retry() {
     let server = NatsServer::provisioned().await;
@@ -98,8 +92,10 @@ async fn a_dead_letter_parks_its_aggregate_and_no_other() {
     writer.create("bob", "fine", "C").await;
     let (stop, task) = run(&server, &recorder).await;
     times(&recorder, "fine", 1).await;
-    eventually("four dead letters", || async { (dead_letters(&server).await == 4).then_some(()) })
-        .await;
+    eventually("four dead letters", || async {
+        (server.messages_in("DEAD_LETTERS").await == 4).then_some(())
+    })
+    .await;
     assert_eq!(recorder.times("parked"), 0);
     stop.cancel();
     task.await.expect("it ends when told to");

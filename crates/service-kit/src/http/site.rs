@@ -57,6 +57,11 @@ impl Site {
         Self { inner: Arc::new(Inner { settings, lifecycle, health, routes, address }) }
     }
 
+    /// Where it listens, once something is mounted.
+    pub async fn address(&self) -> Option<SocketAddr> {
+        *self.inner.address.lock().await
+    }
+
     /// Adds `routes`, which must not overlap with what is there; tells where the site listens.
     ///
     /// # Errors

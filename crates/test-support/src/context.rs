@@ -1,0 +1,28 @@
+use service_kit::{Context, Health, Lifecycle, Site, settings::HttpSettings};
+
+use crate::{PATIENCE, eventually};
+
+/// What a service in a test is given: a lifecycle of its own, and a site on a free port.
+#[must_use]
+pub fn context() -> Context {
+    let lifecycle = Lifecycle::new(PATIENCE);
+    let health = Health::default();
+    let http = HttpSettings {
+        listen: "127.0.0.1:0".parse().expect("an address"),
+        max_connections: 1000,
+        header_timeout_ms: 10_000,
+        request_timeout_ms: 10_000,
+        max_body_bytes: 256 * 1024,
+    };
+    let site = Site::new(http, lifecycle.clone(), health.clone());
+    Context { lifecycle, health, site }
+}
+
+/// Waits until every component of `context` is ready.
+pub async fn ready(context: &Context) {
+    eventually("the service to be ready", || async {
+        let components = context.health.snapshot();
+        (!components.is_empty() && context.health.is_ready()).then_some(())
+    })
+    .await;
+}

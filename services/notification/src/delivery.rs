@@ -1,0 +1,72 @@
+//! SMTP, or one `.eml` file a message.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use eventsourcing::EventId;
+use lettre::{AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor};
+use service_kit::settings::SettingsError;
+use tokio::{fs, io::AsyncWriteExt as _};
+
+/// Where messages go.
+#[derive(Debug)]
+pub(crate) enum Delivery {
+    /// To a mail server.
+    Smtp(Box<AsyncSmtpTransport<Tokio1Executor>>),
+    /// Into a folder.
+    Files(PathBuf),
+}
+
+/// A message was not delivered.
+#[derive(Debug)]
+pub(crate) enum DeliveryError {
+    /// Trying again may help.
+    Passing(String),
+    /// It never will.
+    Final(String),
+}
+
+impl Delivery {
+    /// To the mail server at `smtp_url`; into the folder `mail_dir` when that is empty.
+    pub(crate) async fn new(smtp_url: &str, mail_dir: PathBuf) -> anyhow::Result<Self> {
+        if smtp_url.is_empty() {
+            fs::create_dir_all(&mail_dir)
+                .await
+                .with_context(|| format!("creating the folder {} failed", mail_dir.display()))?;
+            return Ok(Self::Files(mail_dir));
+        }
+        let transport = AsyncSmtpTransport::<Tokio1Executor>::from_url(smtp_url)
+            // The URL may hold a password, so it is not repeated.
+            .map_err(|error| SettingsError::wrong("notification.smtp_url", error.to_string()))?;
+        Ok(Self::Smtp(Box::new(transport.build())))
+    }
+
+    /// Delivers `message`, the one about `event`.
+    pub(crate) async fn deliver(
+        &self,
+        event: EventId,
+        message: Message,
+    ) -> Result<(), DeliveryError> {
+        match self {
+            Self::Smtp(transport) => match transport.send(message).await {
+                Ok(_) => Ok(()),
+                Err(error) if error.is_permanent() => {
+                    Err(DeliveryError::Final(format!("the mail server refused: {error}")))
+                }
+                Err(error) => Err(DeliveryError::Passing(format!("sending mail failed: {error}"))),
+            },
+            Self::Files(folder) => write(folder, event, &message.formatted())
+                .await
+                .map_err(|error| DeliveryError::Passing(format!("writing mail failed: {error}"))),
+        }
+    }
+}
+
+/// Writes the file named after `event`: a second time it is the same file, and never a half one.
+async fn write(folder: &Path, event: EventId, message: &[u8]) -> std::io::Result<()> {
+    let partial = folder.join(format!(".{event}.partial"));
+    let mut file = fs::File::create(&partial).await?;
+    file.write_all(message).await?;
+    file.sync_all().await?;
+    fs::rename(&partial, folder.join(format!("{event}.eml"))).await
+}

@@ -1,0 +1,58 @@
+//! The database of what was sent.
+
+use std::str::FromStr as _;
+
+use eventsourcing::{EventId, RecordedEvent};
+use sqlx::{
+    SqlitePool,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+
+/// What was sent. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Record {
+    pool: SqlitePool,
+}
+
+impl Record {
+    /// Opens the database at `url`, creates it when it is not there, and brings its table up to date.
+    pub(crate) async fn open(url: &str) -> Result<Self, sqlx::Error> {
+        let options = SqliteConnectOptions::from_str(url)?
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            // What was sent cannot be learnt again from anywhere: it is on disk before the event is done.
+            .synchronous(SqliteSynchronous::Full);
+        let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
+        sqlx::migrate!().run(&pool).await?;
+        Ok(Self { pool })
+    }
+
+    /// Whether the message for the event was sent.
+    pub(crate) async fn has(&self, event: EventId) -> Result<bool, sqlx::Error> {
+        let found: Option<i64> = sqlx::query_scalar("SELECT 1 FROM deliveries WHERE event_id = ?")
+            .bind(event.to_string())
+            .fetch_optional(&self.pool)
+            .await?;
+        Ok(found.is_some())
+    }
+
+    /// Notes that the message for `event` was sent.
+    pub(crate) async fn add(&self, event: &RecordedEvent) -> Result<(), sqlx::Error> {
+        let now = OffsetDateTime::now_utc().format(&Rfc3339).unwrap_or_default();
+        sqlx::query(
+            "INSERT OR IGNORE INTO deliveries (event_id, position, sent_at) VALUES (?, ?, ?)",
+        )
+        .bind(event.event.id.to_string())
+        .bind(i64::try_from(event.position).unwrap_or(i64::MAX))
+        .bind(now)
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// Lets go of the database.
+    pub(crate) async fn close(&self) {
+        self.pool.close().await;
+    }
+}

@@ -1,0 +1,157 @@
+//! What each event changes in the tables.
+
+use contracts::article::{ArticleCreated, ArticleDeleted, ArticleEvent, ArticleUpdated, CONTEXT};
+use eventsourcing::RecordedEvent;
+use messaging::consumer::{Projector, Verdict};
+use sqlx::{Sqlite, Transaction};
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+
+use crate::{
+    NAME,
+    read_model::{self, ReadModel},
+};
+
+/// The database failed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ProjectorError {
+    /// It says why.
+    #[error(transparent)]
+    Database(#[from] sqlx::Error),
+    /// A number does not fit into the database's integers.
+    #[error("a number is out of range")]
+    Range(#[from] std::num::TryFromIntError),
+}
+
+/// Keeps the table of articles.
+#[derive(Debug)]
+pub(crate) struct ArticleProjector {
+    read_model: ReadModel,
+}
+
+impl ArticleProjector {
+    pub(crate) fn new(read_model: ReadModel) -> Self {
+        Self { read_model }
+    }
+}
+
+impl Projector for ArticleProjector {
+    const NAME: &'static str = NAME;
+    type Transaction = Transaction<'static, Sqlite>;
+    type Error = ProjectorError;
+
+    async fn position(&self) -> Result<u64, ProjectorError> {
+        let (_, position) = self.read_model.read(NAME).await?;
+        self.read_model.announce(position);
+        Ok(position)
+    }
+
+    async fn begin(&self) -> Result<Self::Transaction, ProjectorError> {
+        Ok(self.read_model.write().await?)
+    }
+
+    async fn apply(
+        &self,
+        transaction: &mut Self::Transaction,
+        event: &RecordedEvent,
+    ) -> Result<Verdict, ProjectorError> {
+        if event.context != CONTEXT {
+            return Ok(Verdict::Applied);
+        }
+        let rows = match event.decode() {
+            Ok(ArticleEvent::Created(created)) => create(transaction, event, created).await?,
+            Ok(ArticleEvent::Updated(updated)) => update(transaction, event, updated).await?,
+            Ok(ArticleEvent::Deleted(deleted)) => delete(transaction, event, deleted).await?,
+            Err(error) => return Ok(Verdict::GiveUp(error.to_string())),
+        };
+        // An event over a gap must not be applied: the one before it is a dead letter.
+        Ok(match rows {
+            0 => Verdict::GiveUp(format!("parked: version {} is missing", event.event.version - 1)),
+            _ => Verdict::Applied,
+        })
+    }
+
+    async fn commit(
+        &self,
+        mut transaction: Self::Transaction,
+        from: u64,
+        to: u64,
+    ) -> Result<bool, ProjectorError> {
+        if read_model::position(&mut transaction, NAME).await? != from {
+            return Ok(false);
+        }
+        sqlx::query("INSERT OR REPLACE INTO positions (projector, position) VALUES (?, ?)")
+            .bind(NAME)
+            .bind(i64::try_from(to)?)
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        self.read_model.announce(to);
+        Ok(true)
+    }
+}
+
+async fn create(
+    transaction: &mut Transaction<'static, Sqlite>,
+    event: &RecordedEvent,
+    created: ArticleCreated,
+) -> Result<u64, ProjectorError> {
+    let time = rfc3339(event.event.time);
+    let result = sqlx::query(
+        "INSERT INTO articles (id, title, content, author_id, version, created_at, updated_at, created_position)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+    )
+    .bind(event.aggregate_id.to_string())
+    .bind(created.title)
+    .bind(created.content)
+    .bind(created.author_id.to_string())
+    .bind(i64::try_from(event.event.version)?)
+    .bind(&time)
+    .bind(&time)
+    .bind(i64::try_from(event.position)?)
+    .execute(&mut **transaction)
+    .await?;
+    Ok(result.rows_affected())
+}
+
+async fn update(
+    transaction: &mut Transaction<'static, Sqlite>,
+    event: &RecordedEvent,
+    updated: ArticleUpdated,
+) -> Result<u64, ProjectorError> {
+    let result = sqlx::query(
+        "UPDATE articles SET title = ?, content = ?, updated_at = ?, version = version + 1
+         WHERE id = ? AND version = ? - 1",
+    )
+    .bind(updated.title)
+    .bind(updated.content)
+    .bind(rfc3339(event.event.time))
+    .bind(event.aggregate_id.to_string())
+    .bind(i64::try_from(event.event.version)?)
+    .execute(&mut **transaction)
+    .await?;
+    Ok(result.rows_affected())
+}
+
+/// The row stays, without its content: who asks for it shall hear that it is gone.
+async fn delete(
+    transaction: &mut Transaction<'static, Sqlite>,
+    event: &RecordedEvent,
+    _: ArticleDeleted,
+) -> Result<u64, ProjectorError> {
+    let result = sqlx::query(
+        "UPDATE articles SET content = '', deleted = 1, updated_at = ?, version = version + 1
+         WHERE id = ? AND version = ? - 1",
+    )
+    .bind(rfc3339(event.event.time))
+    .bind(event.aggregate_id.to_string())
+    .bind(i64::try_from(event.event.version)?)
+    .execute(&mut **transaction)
+    .await?;
+    Ok(result.rows_affected())
+}
+
+/// A time as it is stored and shown.
+fn rfc3339(time: OffsetDateTime) -> String {
+    // It was read from this format, so it can be written in it.
+    time.format(&Rfc3339).unwrap_or_default()
+}

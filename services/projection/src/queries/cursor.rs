@@ -1,0 +1,28 @@
+//! Cursors: opaque to clients, so that what is in them may change.
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+
+/// The cursor behind the item at `position`.
+pub(super) fn write(position: i64) -> String {
+    URL_SAFE_NO_PAD.encode(position.to_be_bytes())
+}
+
+/// The position that a cursor stands for; `None` when it is none of ours.
+pub(super) fn read(cursor: &str) -> Option<i64> {
+    let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
+    let position = i64::from_be_bytes(bytes.try_into().ok()?);
+    (position > 0).then_some(position)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_is_read_as_it_is_written_and_nothing_else_is() {
+        assert_eq!(read(&write(42)), Some(42));
+        for other in ["", "x", "AAAAAAAAAAA", &write(-1), "🦀"] {
+            assert_eq!(read(other), None, "{other}");
+        }
+    }
+}

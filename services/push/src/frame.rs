@@ -1,0 +1,100 @@
+//! What client and server say to each other: one JSON object a text message.
+
+use axum::extract::ws::Utf8Bytes;
+use eventsourcing::RecordedEvent;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json, value::RawValue};
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+
+use crate::topic::Topic;
+
+/// What a client says.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(crate) enum ClientFrame {
+    /// It wants topics; those after the position `since`, when it names one.
+    Subscribe { topics: Vec<String>, since: Option<u64> },
+    /// It does not want them any more.
+    Unsubscribe { topics: Vec<String> },
+    /// It says who it is.
+    Authenticate { token: String },
+    /// It says so again, before its token ends.
+    Refresh { token: String },
+    /// It wants a sign of life.
+    Ping,
+}
+
+/// Answers to a client's frames.
+pub(crate) enum ServerFrame<'a> {
+    /// Its topics by now. Live events come from `position` on; `recovered` says whether it gets all since its cursor.
+    Subscribed { topics: Vec<String>, position: u64, recovered: bool },
+    /// Its topics by now.
+    Unsubscribed { topics: Vec<String> },
+    /// Who it is, and until when.
+    Authenticated { user_id: &'a str, expires_at: i64 },
+    /// A frame of it was of no use; nothing was changed.
+    Error { code: &'static str, detail: String },
+    /// The sign of life.
+    Pong,
+    /// The server ends the connection; the client may come back with the position of its last event.
+    Bye { reason: &'static str, reconnect_after_ms: u64 },
+}
+
+impl ServerFrame<'_> {
+    /// The frame as text.
+    pub(crate) fn text(&self) -> Utf8Bytes {
+        let value: Value = match self {
+            Self::Subscribed { topics, position, recovered } => json!({
+                "type": "subscribed", "topics": topics, "position": position, "recovered": recovered,
+            }),
+            Self::Unsubscribed { topics } => json!({ "type": "unsubscribed", "topics": topics }),
+            Self::Authenticated { user_id, expires_at } => json!({
+                "type": "authenticated", "user_id": user_id,
+                "expires_at": OffsetDateTime::from_unix_timestamp(*expires_at)
+                    .ok().and_then(|time| time.format(&Rfc3339).ok()),
+            }),
+            Self::Error { code, detail } => {
+                json!({ "type": "error", "code": code, "detail": detail })
+            }
+            Self::Pong => json!({ "type": "pong" }),
+            Self::Bye { reason, reconnect_after_ms } => json!({
+                "type": "bye", "reason": reason, "reconnect_after_ms": reconnect_after_ms,
+            }),
+        };
+        value.to_string().into()
+    }
+}
+
+/// An event on one topic, as text; `None` when its data is not JSON.
+pub(crate) fn event(event: &RecordedEvent, topic: &Topic) -> Option<Utf8Bytes> {
+    #[derive(Serialize)]
+    struct EventFrame<'a> {
+        r#type: &'a str,
+        id: eventsourcing::EventId,
+        position: u64,
+        topic: String,
+        data: &'a RawValue,
+        user_id: &'a str,
+        timestamp: String,
+        aggregate_id: eventsourcing::AggregateId,
+        version: u64,
+        correlation_id: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        traceparent: Option<&'a str>,
+    }
+    let metadata = &event.event.metadata;
+    let frame = EventFrame {
+        r#type: &event.event.event_type,
+        id: event.event.id,
+        position: event.position,
+        topic: topic.to_string(),
+        data: serde_json::from_slice(&event.event.data).ok()?,
+        user_id: metadata.user_id.as_str(),
+        timestamp: event.event.time.format(&Rfc3339).ok()?,
+        aggregate_id: event.aggregate_id,
+        version: event.event.version,
+        correlation_id: metadata.correlation_id.as_str(),
+        traceparent: metadata.traceparent.as_deref(),
+    };
+    serde_json::to_string(&frame).ok().map(Utf8Bytes::from)
+}

@@ -1,0 +1,143 @@
+//! Who wants what. Hands every event to whoever wants it.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use eventsourcing::RecordedEvent;
+use messaging::feed::StreamMessage;
+
+use crate::{
+    frame,
+    queue::Sender,
+    topic::{Topic, topics_of},
+};
+
+/// A connected client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct ClientId(u64);
+
+impl ClientId {
+    /// Its number: clients of a process are numbered as they come.
+    pub(crate) fn number(self) -> u64 {
+        self.0
+    }
+}
+
+/// The clients of this process and their topics.
+#[derive(Debug)]
+pub(crate) struct Hub {
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    /// Every event up to here was handed out.
+    position: u64,
+    next_client: u64,
+    clients: HashMap<ClientId, Sender>,
+    topics: HashMap<Topic, HashSet<ClientId>>,
+}
+
+impl Hub {
+    /// A hub that has handed out everything up to `position`.
+    pub(crate) fn new(position: u64) -> Self {
+        let (clients, topics) = (HashMap::new(), HashMap::new());
+        Self { state: Mutex::new(State { position, next_client: 0, clients, topics }) }
+    }
+
+    /// A client appears; what it wants goes to `queue`.
+    pub(crate) fn connect(&self, queue: Sender) -> ClientId {
+        let mut state = self.lock();
+        state.next_client += 1;
+        let client = ClientId(state.next_client);
+        state.clients.insert(client, queue);
+        set_gauge(state.clients.len());
+        client
+    }
+
+    /// A client is gone.
+    pub(crate) fn disconnect(&self, client: ClientId, topics: impl IntoIterator<Item = Topic>) {
+        let mut state = self.lock();
+        for topic in topics {
+            state.unsubscribe(client, &topic);
+        }
+        state.clients.remove(&client);
+        set_gauge(state.clients.len());
+    }
+
+    /// The client wants `topics`: of every event after the returned position it will hear through its queue.
+    pub(crate) fn subscribe(&self, client: ClientId, topics: &[Topic]) -> u64 {
+        let mut state = self.lock();
+        for topic in topics {
+            state.topics.entry(topic.clone()).or_default().insert(client);
+        }
+        state.position
+    }
+
+    /// The client does not want `topics` any more.
+    pub(crate) fn unsubscribe(&self, client: ClientId, topics: &[Topic]) {
+        let mut state = self.lock();
+        for topic in topics {
+            state.unsubscribe(client, topic);
+        }
+    }
+
+    /// Hands out messages of the stream, in order. What is no event of ours is nobody's topic.
+    pub(crate) fn publish(&self, messages: &[StreamMessage]) {
+        for message in messages {
+            let event = message.event().ok();
+            let mut state = self.lock();
+            let clients = event.map_or(0, |event| state.publish(&event));
+            state.position = message.position;
+            metrics::counter!("push_frames_total").increment(clients);
+        }
+    }
+
+    // Nothing panics while the lock is held.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Queues `event` once for every client that wants one of its topics; tells how many.
+    fn publish(&self, event: &RecordedEvent) -> u64 {
+        let mut reached = HashSet::new();
+        for topic in topics_of(event) {
+            let Some(clients) = self.topics.get(&topic) else { continue };
+            let Some(frame) = frame::event(event, &topic) else { continue };
+            for client in clients {
+                if reached.insert(*client)
+                    && let Some(queue) = self.clients.get(client)
+                {
+                    queue.push(frame.clone());
+                }
+            }
+        }
+        tracing::info!(
+            event.id = %event.event.id,
+            event.type = event.event.event_type,
+            event.position = event.position,
+            correlation.id = %event.event.metadata.correlation_id,
+            clients = reached.len(),
+            "event pushed"
+        );
+        reached.len() as u64
+    }
+
+    fn unsubscribe(&mut self, client: ClientId, topic: &Topic) {
+        if let Some(clients) = self.topics.get_mut(topic) {
+            clients.remove(&client);
+            if clients.is_empty() {
+                self.topics.remove(topic);
+            }
+        }
+    }
+}
+
+fn set_gauge(clients: usize) {
+    #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
+    metrics::gauge!("push_clients").set(clients as f64);
+}
