@@ -13,7 +13,9 @@ const ACK_TIMEOUT: Duration = Duration::from_secs(2);
 /// How often a dead link is looked for.
 const PING_INTERVAL: Duration = Duration::from_secs(10);
 /// The pause between attempts of the first connect.
-const CONNECT_PAUSE: Duration = Duration::from_millis(250);
+const CONNECT_PAUSE: Duration = Duration::from_millis(50);
+/// How many failed attempts are nothing to speak of: whoever starts both starts us first.
+const QUIET_ATTEMPTS: u32 = 20;
 /// The first server versions without the bugs that would break us (nats-io/nats-server#8376).
 const OLDEST: [(u64, u64, u64); 2] = [(2, 12, 14), (2, 14, 4)];
 
@@ -113,7 +115,7 @@ impl Connection {
         let user = if settings.user.is_empty() { name } else { settings.user.as_str() };
         let servers: Vec<&str> = settings.url.split(',').map(str::trim).collect();
         let (changes, mut link) = watch::channel(Link::default());
-        let mut waiting = false;
+        let mut attempts = 0;
         let client = loop {
             match options(settings, name, user, changes.clone()).connect(servers.clone()).await {
                 Ok(client) => break client,
@@ -131,9 +133,9 @@ impl Connection {
                         });
                     }
                     _ => {
-                        if !waiting {
+                        attempts += 1;
+                        if attempts == QUIET_ATTEMPTS {
                             tracing::warn!(nats.url = settings.url, %error, "waiting for NATS");
-                            waiting = true;
                         }
                         tokio::time::sleep(CONNECT_PAUSE).await;
                     }

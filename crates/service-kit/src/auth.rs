@@ -32,6 +32,14 @@ pub struct AuthSettings {
     pub audience: String,
 }
 
+impl AuthSettings {
+    /// Whether a key is named at all.
+    #[must_use]
+    pub fn is_given(&self) -> bool {
+        !self.key_file.is_empty() || !self.key.expose_secret().is_empty()
+    }
+}
+
 /// What a token says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claims {

@@ -36,7 +36,7 @@ pub fn init_logs(settings: &LogSettings) -> Result<(), TelemetryError> {
     let registry = tracing_subscriber::registry().with(filter);
     let lines = fmt::layer().with_writer(std::io::stderr).with_ansi(terminal);
     let result = if json {
-        registry.with(lines.json().flatten_event(true)).try_init()
+        registry.with(lines.json().flatten_event(true).with_span_list(false)).try_init()
     } else {
         registry.with(lines).try_init()
     };

@@ -1,1 +1,50 @@
-fn main() {}
+//! The command line.
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+use newswire::command::{exec_nats, import, provision, run, token};
+
+#[derive(Parser)]
+#[command(name = "newswire", version, about = "An event-driven article platform on NATS")]
+#[command(after_help = "Every setting is explained in deploy/newswire.toml.")]
+struct Arguments {
+    /// The settings file; ./newswire.toml when it is there
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run every service in this process, with a nats-server of its own unless nats.url is set
+    Run,
+    /// Print a token for development
+    Token(token::Arguments),
+    /// Post articles from a JSON Lines file or a folder of Markdown files; again creates nothing new
+    Import(import::Arguments),
+    /// Create the streams on the NATS server of the settings, or bring them up to date
+    Provision,
+    #[command(hide = true)]
+    ExecNats(exec_nats::Arguments),
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let config = arguments.config.as_deref();
+    let result = match &arguments.command {
+        Command::Run => run::run(config),
+        Command::Token(arguments) => token::run(config, arguments),
+        Command::Import(arguments) => import::run(config, arguments),
+        Command::Provision => provision::run(config),
+        Command::ExecNats(arguments) => exec_nats::run(arguments),
+    };
+    match result {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("newswire: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

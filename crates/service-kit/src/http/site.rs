@@ -162,8 +162,8 @@ async fn identify(mut request: Request<Body>, next: Next) -> Response {
         headers.insert(name, HeaderValue::from_static(value));
     }
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-cache"));
-    let (status, milliseconds) = (response.status().as_u16(), start.elapsed().as_millis());
-    tracing::info!(parent: &span, http.status = status, duration.ms = milliseconds, "request served");
+    let (status, seconds) = (response.status().as_u16(), start.elapsed().as_secs_f64());
+    tracing::info!(parent: &span, http.status = status, duration.seconds = seconds, "request served");
     response
 }
 

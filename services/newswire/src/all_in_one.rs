@@ -1,0 +1,142 @@
+//! The services, started and stopped in order.
+
+mod banner;
+
+use std::{path::Path, time::Duration};
+
+use anyhow::Context as _;
+use messaging::NatsSettings;
+use service_kit::{
+    Context, Health, Lifecycle, Site, lifecycle,
+    settings::{self, CommonSettings},
+    start, telemetry,
+};
+
+use crate::{
+    command::provision,
+    embedded_nats::EmbeddedNats,
+    settings::{ProvisionSettings, RunSettings, complete_auth},
+};
+
+/// How often readiness is looked at while starting.
+const READY_POLL: Duration = Duration::from_millis(5);
+
+/// Runs everything until a signal, or until something fails.
+pub(crate) async fn run(config: Option<&Path>) -> anyhow::Result<()> {
+    let common: CommonSettings = settings::load(config)?;
+    let run: RunSettings = settings::load(config)?;
+    let mut services = Services::load(config)?;
+    complete_auth(&mut services.gateway.auth, &run.data_dir)?;
+    services.push.auth = services.gateway.auth.clone();
+    telemetry::init_logs(&common.log)?;
+    std::fs::create_dir_all(&run.data_dir)
+        .with_context(|| format!("creating the data folder {} failed", run.data_dir.display()))?;
+    if !services.gateway.nats.url.is_empty() {
+        return serve(config, &common, &services, None).await;
+    }
+    let mut nats = EmbeddedNats::start(&run.embedded_nats, &run.data_dir).await?;
+    services.connect_to(&nats.url(), nats.password());
+    let served = serve(config, &common, &services, Some(&mut nats)).await;
+    let stopped = nats.stop().await;
+    served.and(stopped)
+}
+
+/// The settings of each service.
+struct Services {
+    article: article::Settings,
+    projection: projection::Settings,
+    notification: notification::Settings,
+    gateway: gateway::Settings,
+    push: push::Settings,
+    admin: NatsSettings,
+    replicas: usize,
+}
+
+impl Services {
+    fn load(config: Option<&Path>) -> anyhow::Result<Self> {
+        let gateway: gateway::Settings = settings::load(config)?;
+        let provision: ProvisionSettings = settings::load(config)?;
+        Ok(Self {
+            article: settings::load(config)?,
+            projection: settings::load(config)?,
+            notification: settings::load(config)?,
+            admin: gateway.nats.clone(),
+            gateway,
+            push: settings::load(config)?,
+            replicas: provision.nats.replicas,
+        })
+    }
+
+    /// Each as its own user, with the password that all have.
+    fn connect_to(&mut self, url: &str, password: &str) {
+        for (name, nats) in [
+            (article::NAME, &mut self.article.nats),
+            (projection::NAME, &mut self.projection.nats),
+            (notification::NAME, &mut self.notification.nats),
+            (gateway::NAME, &mut self.gateway.nats),
+            (push::NAME, &mut self.push.nats),
+            (provision::ADMIN, &mut self.admin),
+        ] {
+            nats.url = url.to_owned();
+            nats.user = name.to_owned();
+            nats.password = password.into();
+        }
+    }
+
+    /// Starts those behind NATS in `back`, and those in front of it, whose clients come first, in `front`.
+    fn start(&self, back: &Context, front: &Context) {
+        let run = &back.lifecycle;
+        run.run(article::NAME, article::run(self.article.clone(), back.clone()));
+        run.run(projection::NAME, projection::run(self.projection.clone(), back.clone()));
+        run.run(notification::NAME, notification::run(self.notification.clone(), back.clone()));
+        let run = &front.lifecycle;
+        run.run(gateway::NAME, gateway::run(self.gateway.clone(), front.clone()));
+        run.run(push::NAME, push::run(self.push.clone(), front.clone()));
+    }
+}
+
+async fn serve(
+    config: Option<&Path>,
+    common: &CommonSettings,
+    services: &Services,
+    mut nats: Option<&mut EmbeddedNats>,
+) -> anyhow::Result<()> {
+    let grace = Duration::from_millis(common.shutdown.grace_ms);
+    let (front, back) = (Lifecycle::new(grace), Lifecycle::new(grace));
+    let health = Health::default();
+    let site = Site::new(common.http.clone(), front.clone(), health.clone());
+    start::serve_admin(common, &back, &health).await?;
+    let context = |lifecycle: &Lifecycle| Context {
+        lifecycle: lifecycle.clone(),
+        health: health.clone(),
+        site: site.clone(),
+    };
+    let running = async {
+        provision::provision(&services.admin, services.replicas, &back).await?;
+        services.start(&context(&back), &context(&front));
+        while !(health.is_ready() && site.address().await.is_some()) {
+            tokio::time::sleep(READY_POLL).await;
+        }
+        banner::print(config, &site, &services.gateway.nats.url).await?;
+        std::future::pending::<anyhow::Result<()>>().await
+    };
+    let result = tokio::select! {
+        result = running => result,
+        signal = lifecycle::termination() => signal,
+        () = front.stopping() => Ok(()),
+        () = back.stopping() => Ok(()),
+        error = nats_end(&mut nats) => Err(error),
+    };
+    // Clients are answered before what answers them goes.
+    let front = front.finish().await;
+    let back = back.finish().await;
+    tracing::info!("stopped");
+    result.and(front).and(back)
+}
+
+async fn nats_end(nats: &mut Option<&mut EmbeddedNats>) -> anyhow::Error {
+    match nats {
+        Some(nats) => nats.unexpected_end().await,
+        None => std::future::pending().await,
+    }
+}

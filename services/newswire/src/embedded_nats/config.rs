@@ -1,0 +1,58 @@
+use std::{
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use anyhow::Context as _;
+use service_kit::{auth, settings::SettingsError};
+
+/// Who may do what: the same file as everywhere.
+const PERMISSIONS: &str = include_str!("../../../../deploy/nats/permissions.conf");
+
+/// The users of that file that have a password.
+const USERS: [&str; 6] = ["ADMIN", "GATEWAY", "ARTICLE", "PROJECTION", "NOTIFICATION", "PUSH"];
+
+/// Writes the configuration into `dir`; tells its path.
+pub(super) fn write(dir: &Path, address: SocketAddr, sync: &str) -> anyhow::Result<PathBuf> {
+    if !sync.chars().all(|char| char.is_ascii_alphanumeric()) || sync.is_empty() {
+        let expected = "always, or a time such as 1s was expected";
+        return Err(SettingsError::wrong("embedded_nats.sync", expected).into());
+    }
+    let dir_text = dir.display();
+    let config = format!(
+        r#"# Written at every start of `newswire run`.
+server_name: newswire
+listen: "{address}"
+max_payload: 1MB
+log_file: "{dir_text}/nats-server.log"
+logfile_size_limit: 10MB
+logfile_max_num: 3
+jetstream {{
+  store_dir: "{dir_text}/jetstream"
+  sync_interval: {sync}
+}}
+include "permissions.conf"
+"#
+    );
+    let path = dir.join("server.conf");
+    for (path, text) in [(&path, config.as_str()), (&dir.join("permissions.conf"), PERMISSIONS)] {
+        fs::write(path, text).with_context(|| format!("writing {} failed", path.display()))?;
+    }
+    Ok(path)
+}
+
+/// The password of every user of this installation, generated at the first start.
+pub(super) fn password(dir: &Path) -> anyhow::Result<String> {
+    let path = dir.join("password");
+    auth::generate_key(&path).with_context(|| format!("writing {} failed", path.display()))?;
+    let password = fs::read_to_string(&path);
+    Ok(password.with_context(|| format!("reading {} failed", path.display()))?.trim().to_owned())
+}
+
+/// What `permissions.conf` reads from the environment.
+pub(super) fn environment(password: &str) -> impl Iterator<Item = (String, String)> {
+    // In quotes: a word of digits would be read as a number.
+    let quoted = format!("\"{password}\"");
+    USERS.iter().map(move |user| (format!("NEWSWIRE_NATS_{user}_PASSWORD"), quoted.clone()))
+}

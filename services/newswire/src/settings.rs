@@ -1,0 +1,61 @@
+//! What `newswire` reads of the settings beside what the services read.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use serde::Deserialize;
+use service_kit::auth::{self, AuthSettings};
+
+/// The key in the data folder.
+const KEY_FILE: &str = "auth.key";
+
+/// What `newswire run` reads.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct RunSettings {
+    pub(crate) data_dir: PathBuf,
+    pub(crate) embedded_nats: EmbeddedNatsSettings,
+}
+
+/// `[embedded_nats]`
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct EmbeddedNatsSettings {
+    /// The nats-server to run; empty to look for one.
+    pub(crate) binary: String,
+    /// Where it listens, if that is free.
+    pub(crate) listen: std::net::SocketAddr,
+    /// When an acknowledged write is on disk: `always`, or a time.
+    pub(crate) sync: String,
+}
+
+/// What `newswire provision` reads.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct ProvisionSettings {
+    pub(crate) nats: Replicas,
+}
+
+/// A part of `[nats]`.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Replicas {
+    /// How many servers keep each stream.
+    pub(crate) replicas: usize,
+}
+
+/// What minting a token needs.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct TokenSettings {
+    pub(crate) data_dir: PathBuf,
+    pub(crate) auth: AuthSettings,
+}
+
+/// Names the key in the data folder, generated when it is not there, unless another key is given.
+pub(crate) fn complete_auth(auth: &mut AuthSettings, data_dir: &Path) -> anyhow::Result<()> {
+    if auth.is_given() {
+        return Ok(());
+    }
+    std::fs::create_dir_all(data_dir)
+        .with_context(|| format!("creating the data folder {} failed", data_dir.display()))?;
+    let path = data_dir.join(KEY_FILE);
+    auth::generate_key(&path).with_context(|| format!("writing {} failed", path.display()))?;
+    auth.key_file = path.display().to_string();
+    Ok(())
+}
