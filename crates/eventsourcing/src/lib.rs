@@ -2,7 +2,7 @@
 
 pub mod aggregate;
 pub mod command;
-#[cfg(feature = "testing")]
+#[cfg(any(test, feature = "testing"))]
 pub mod conformance;
 pub mod event;
 pub mod executor;
@@ -11,7 +11,7 @@ pub mod memory;
 pub mod query;
 pub mod refusal;
 pub mod store;
-#[cfg(feature = "testing")]
+#[cfg(any(test, feature = "testing"))]
 pub mod testing;
 
 pub use aggregate::{Aggregate, Decide, EventContext};

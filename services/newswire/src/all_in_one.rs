@@ -77,8 +77,8 @@ impl Services {
             (push::NAME, &mut self.push.nats),
             (provision::ADMIN, &mut self.admin),
         ] {
-            nats.url = url.to_owned();
-            nats.user = name.to_owned();
+            url.clone_into(&mut nats.url);
+            name.clone_into(&mut nats.user);
             nats.password = password.into();
         }
     }

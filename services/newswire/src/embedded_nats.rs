@@ -14,7 +14,7 @@ use std::{
 
 use anyhow::{Context as _, bail};
 use rustix::process::{Pid, Signal, kill_process};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use crate::settings::EmbeddedNatsSettings;
 
@@ -32,7 +32,7 @@ pub(crate) struct EmbeddedNats {
     password: String,
     pid: Pid,
     log: PathBuf,
-    exited: oneshot::Receiver<ExitStatus>,
+    exited: watch::Receiver<Option<ExitStatus>>,
 }
 
 impl EmbeddedNats {
@@ -79,30 +79,36 @@ impl EmbeddedNats {
 
     /// Returns when it has ended without being told to; says what is known of the reason.
     pub(crate) async fn unexpected_end(&mut self) -> anyhow::Error {
-        let status = match (&mut self.exited).await {
-            Ok(status) => status.to_string(),
-            Err(_) => "status unknown".to_owned(),
-        };
+        let status = ended(&mut self.exited).await;
         let log = fs::read_to_string(&self.log).unwrap_or_default();
         let last = log.lines().last().unwrap_or("nothing in its log").to_owned();
         anyhow::anyhow!("nats-server ended ({status}): {last} (see {})", self.log.display())
     }
 
     /// Ends it and waits until it has ended.
-    pub(crate) async fn stop(self) -> anyhow::Result<()> {
+    pub(crate) async fn stop(mut self) -> anyhow::Result<()> {
         // It may have ended by itself; then there is nothing to tell.
         let _ = kill_process(self.pid, Signal::TERM);
-        if let Ok(_) = tokio::time::timeout(STOP_PATIENCE, self.exited).await { Ok(()) } else {
+        if tokio::time::timeout(STOP_PATIENCE, ended(&mut self.exited)).await.is_err() {
             let _ = kill_process(self.pid, Signal::KILL);
-            bail!("nats-server did not end within {STOP_PATIENCE:?} and was killed")
+            bail!("nats-server did not end within {STOP_PATIENCE:?} and was killed");
         }
+        Ok(())
+    }
+}
+
+/// Waits for the end of the process; says how it was.
+async fn ended(exited: &mut watch::Receiver<Option<ExitStatus>>) -> String {
+    match exited.wait_for(Option::is_some).await.map(|status| *status) {
+        Ok(Some(status)) => status.to_string(),
+        _ => "status unknown".to_owned(),
     }
 }
 
 /// Starts `command` on a thread that lives as long as the child: the kernel ends the child with that thread.
-async fn spawn(mut command: Command) -> anyhow::Result<(Pid, oneshot::Receiver<ExitStatus>)> {
+async fn spawn(mut command: Command) -> anyhow::Result<(Pid, watch::Receiver<Option<ExitStatus>>)> {
     let (started, start) = oneshot::channel();
-    let (ended, end) = oneshot::channel();
+    let (ended, end) = watch::channel(None);
     std::thread::Builder::new()
         .name("nats-server".to_owned())
         .spawn(move || {
@@ -114,7 +120,7 @@ async fn spawn(mut command: Command) -> anyhow::Result<(Pid, oneshot::Receiver<E
                 Ok(mut child) => {
                     let _ = started.send(Ok(child.id()));
                     if let Ok(status) = Child::wait(&mut child) {
-                        let _ = ended.send(status);
+                        ended.send_replace(Some(status));
                     }
                 }
             }

@@ -1,4 +1,10 @@
-use std::{future::Future, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{
+    collections::HashSet,
+    future::Future,
+    panic::AssertUnwindSafe,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use async_nats::jetstream::{
     AckKind, Message,
@@ -14,9 +20,9 @@ use super::{Backoff, DeadLetters, lanes::Lanes};
 use crate::{Connection, feed::StreamMessage, names};
 
 /// How long the server waits for a sign of life before it delivers a message again.
-const ACK_WAIT: Duration = Duration::from_secs(30);
+const ACK_WAIT: Duration = Duration::from_secs(10);
 /// How often a message in hand gives a sign of life.
-const PROGRESS: Duration = Duration::from_secs(10);
+const PROGRESS: Duration = Duration::from_secs(3);
 /// How many messages may be in hand.
 const MAX_IN_HAND: i64 = 1000;
 /// How many handlers run at once.
@@ -57,6 +63,7 @@ pub async fn run_reaction<R: Reaction>(
         reaction,
         dead_letters: DeadLetters::new(connection.clone(), R::NAME),
         permits: Semaphore::new(MAX_CONCURRENT),
+        in_hand: Mutex::default(),
         stop: stop.clone(),
     });
     let lanes = Lanes::new();
@@ -103,7 +110,7 @@ async fn open<R: Reaction>(connection: &Connection) -> Result<pull::Stream, asyn
 /// Hands messages to their lanes until the stream of them breaks; tells why.
 async fn pull<R: Reaction>(
     messages: &mut pull::Stream,
-    lanes: &Lanes<Message>,
+    lanes: &Lanes<Taken>,
     worker: &Arc<Worker<R>>,
 ) -> String {
     loop {
@@ -112,25 +119,44 @@ async fn pull<R: Reaction>(
             message = messages.next() => message,
         };
         match message {
-            Some(Ok(message)) => {
-                let worker = worker.clone();
-                lanes.submit(message.subject.to_string(), message, move |message| {
-                    let worker = worker.clone();
-                    async move { worker.work(&message).await }
-                });
-                #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
-                metrics::gauge!("consumer_lanes", "consumer" => R::NAME).set(lanes.len() as f64);
-            }
+            Some(Ok(message)) => submit(message, lanes, worker),
             Some(Err(error)) => return error.to_string(),
             None => return "the durable's messages ended".to_owned(),
         }
     }
 }
 
+/// Puts a message into the lane of its aggregate.
+fn submit<R: Reaction>(message: Message, lanes: &Lanes<Taken>, worker: &Arc<Worker<R>>) {
+    let Some(stored) = stored(&message) else {
+        tracing::error!(consumer = R::NAME, "a message without a position was dropped");
+        return;
+    };
+    // One that waits behind a slow one is delivered again and again; once in hand is enough.
+    if !worker.in_hand().insert(stored.position) {
+        return;
+    }
+    let worker = worker.clone();
+    lanes.submit(stored.subject.clone(), Taken { message, stored }, move |taken| {
+        let worker = worker.clone();
+        async move { worker.work(&taken).await }
+    });
+    #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
+    metrics::gauge!("consumer_lanes", "consumer" => R::NAME).set(lanes.len() as f64);
+}
+
+/// A message in hand: as the server knows it, and as we do.
+struct Taken {
+    message: Message,
+    stored: StreamMessage,
+}
+
 struct Worker<R> {
     reaction: Arc<R>,
     dead_letters: DeadLetters,
     permits: Semaphore,
+    /// The positions of the messages that wait or are worked on.
+    in_hand: Mutex<HashSet<u64>>,
     stop: CancellationToken,
 }
 
@@ -146,12 +172,8 @@ enum Settled {
 
 impl<R: Reaction> Worker<R> {
     /// Brings one message to its end, with signs of life to the server in the meantime.
-    async fn work(&self, message: &Message) {
-        let Some(stored) = stored(message) else {
-            tracing::error!(consumer = R::NAME, "a message without a position was dropped");
-            return;
-        };
-        let mut settle = std::pin::pin!(self.settle(&stored));
+    async fn work(&self, Taken { message, stored }: &Taken) {
+        let mut settle = std::pin::pin!(self.settle(stored));
         let settled = loop {
             tokio::select! {
                 settled = &mut settle => break settled,
@@ -166,6 +188,12 @@ impl<R: Reaction> Worker<R> {
             Settled::DeadLetter => acknowledge(message, AckKind::Term).await,
             Settled::GivenBack => acknowledge(message, AckKind::Nak(None)).await,
         }
+        self.in_hand().remove(&stored.position);
+    }
+
+    // Nothing panics while the lock is held.
+    fn in_hand(&self) -> MutexGuard<'_, HashSet<u64>> {
+        self.in_hand.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Tries until there is an end, with growing pauses.

@@ -43,7 +43,9 @@ pub struct Arguments {
 
 /// Posts every article and prints a summary.
 pub fn run(config: Option<&Path>, arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let token = if let Some(token) = &arguments.token { token.clone() } else {
+    let token = if let Some(token) = &arguments.token {
+        token.clone()
+    } else {
         let user = arguments.user.clone();
         token::mint(config, &token::Arguments { user, roles: Vec::new(), hours: 24 })?
     };

@@ -1,0 +1,33 @@
+# `make run` and `make test` are all that is needed; each installs what it lacks into .tools/.
+
+.PHONY: run test lint build tools test-tools clean
+.DEFAULT_GOAL := help
+
+help: ## Say what there is
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST)
+
+run: tools ## Build and start everything in one process, with its data in ./data
+	cargo build --locked --release --package newswire
+	@exec target/release/newswire run
+
+test: tools test-tools ## Run every test, on real servers
+	cargo build --locked --workspace
+	cargo test --locked --workspace
+
+lint: ## Check format, lints, documentation
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- --deny warnings
+	RUSTDOCFLAGS="--deny warnings" cargo doc --locked --workspace --no-deps --quiet
+
+build: ## Build every binary, for use
+	cargo build --locked --release --workspace
+
+tools: ## Install the nats-server, unless a new one is on PATH
+	@scripts/nats-server.sh
+
+test-tools: ## Install what only tests need
+	@scripts/python-tools.sh
+
+clean: ## Remove what was built and installed; data stays
+	cargo clean
+	rm -rf .tools

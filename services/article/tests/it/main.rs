@@ -1,0 +1,153 @@
+//! The article service on a real nats-server: commands in, events out.
+
+use std::time::Duration;
+
+use article::Settings;
+use contracts::article::{Article, CreateArticle, DeleteArticle, UpdateArticle};
+use eventsourcing::{
+    Accepted, Actor, Command, CommandEnvelope, EventStore, Head, RefusalKind, Reply, StreamId,
+};
+use messaging::{JetStreamEventStore, RequestClient, RequestError, ServiceError};
+use service_kit::Lifecycle;
+use test_support::{NatsServer, ready, user};
+
+struct TestService {
+    server: NatsServer,
+    client: RequestClient,
+    lifecycle: Lifecycle,
+}
+
+impl TestService {
+    async fn start() -> Self {
+        let server = NatsServer::provisioned().await;
+        let context = test_support::context();
+        let settings = Settings { nats: server.settings("article") };
+        context.lifecycle.run("article", article::run(settings, context.clone()));
+        ready(&context).await;
+        let connection = server.connect("gateway").await;
+        let client = RequestClient::new(connection, Duration::from_secs(5));
+        Self { server, client, lifecycle: context.lifecycle }
+    }
+
+    async fn send<C: Command>(&self, command: CommandEnvelope<C>) -> Reply<C::Output> {
+        self.client.send(command).await.expect("a reply")
+    }
+
+    async fn accept<C: Command>(&self, command: CommandEnvelope<C>) -> Accepted<C::Output> {
+        match self.send(command).await {
+            Reply::Accepted(accepted) => accepted,
+            Reply::Refused(refusal) => panic!("refused: {refusal}"),
+        }
+    }
+
+    async fn create(&self) -> Article {
+        self.accept(by_ann(create())).await.state
+    }
+}
+
+fn create() -> CreateArticle {
+    CreateArticle { title: "T".to_owned(), content: "C".to_owned() }
+}
+
+fn update(article: &Article, title: &str) -> UpdateArticle {
+    UpdateArticle { id: article.id, title: title.to_owned(), content: "C".to_owned() }
+}
+
+fn by_ann<C: Command>(data: C) -> CommandEnvelope<C> {
+    CommandEnvelope::new(Actor { user_id: user("ann"), roles: Vec::new() }, data)
+}
+
+#[tokio::test]
+async fn an_event_is_a_cloudevent_on_the_subject_of_its_article() {
+    let service = TestService::start().await;
+    let mut command = by_ann(create());
+    command.traceparent =
+        Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".to_owned());
+    let accepted = service.accept(command.clone()).await;
+    let store = JetStreamEventStore::new(service.server.connect("article").await);
+    let stream = StreamId::new("article", accepted.aggregate_id);
+    let events = store.load(&stream, Head::default()).await.expect("loaded");
+    let event = &events[0].event;
+    assert_eq!(
+        (event.event_type.as_str(), event.schema_version, event.version),
+        ("article.created", 1, 1)
+    );
+    assert_eq!(event.id, command.id.event_id(0));
+    assert_eq!(event.time, command.issued_at);
+    let metadata = &event.metadata;
+    assert_eq!(metadata.correlation_id, command.correlation_id);
+    assert_eq!((metadata.causation_id, metadata.user_id.as_str()), (command.id, "ann"));
+    assert_eq!(metadata.traceparent, command.traceparent);
+    service.lifecycle.finish().await.expect("an orderly end");
+}
+
+#[tokio::test]
+async fn a_repeat_is_answered_alike_after_later_changes_and_stores_nothing() {
+    let service = TestService::start().await;
+    let article = service.create().await;
+    let command = by_ann(update(&article, "mine"));
+    let first = service.accept(command.clone()).await;
+    service.accept(by_ann(update(&article, "later"))).await;
+    let again = service.accept(command.clone()).await;
+    assert_eq!(again, Accepted { repeated: true, ..first });
+    let other = CommandEnvelope { data: update(&article, "other"), ..command };
+    let Reply::Refused(refusal) = service.send(other).await else { panic!("accepted") };
+    assert_eq!(refusal.kind, RefusalKind::Reused);
+    assert_eq!(service.server.messages_in("EVENTS").await, 3);
+    service.lifecycle.finish().await.expect("an orderly end");
+}
+
+#[tokio::test]
+async fn of_racing_writers_with_one_version_one_wins() {
+    let service = TestService::start().await;
+    let article = service.create().await;
+    let race = |number: u32| {
+        let expected_version = Some(1);
+        let command = by_ann(update(&article, &number.to_string()));
+        service.send(CommandEnvelope { expected_version, ..command })
+    };
+    let replies = futures_util::future::join_all((0..16).map(race)).await;
+    let winners = replies.iter().filter(|reply| matches!(reply, Reply::Accepted(_))).count();
+    assert_eq!(winners, 1);
+    for reply in replies {
+        if let Reply::Refused(refusal) = reply {
+            assert_eq!(
+                (refusal.kind, refusal.current_version),
+                (RefusalKind::VersionMismatch, Some(2))
+            );
+        }
+    }
+    service.lifecycle.finish().await.expect("an orderly end");
+}
+
+#[tokio::test]
+async fn refusals_store_nothing() {
+    let service = TestService::start().await;
+    let article = service.create().await;
+    let bob = Actor { user_id: user("bob"), roles: Vec::new() };
+    let nobody = DeleteArticle { id: by_ann(create()).id.creates("article") };
+    for (reply, kind) in [
+        (service.send(by_ann(update(&article, " "))).await, RefusalKind::Invalid),
+        (
+            service.send(CommandEnvelope::new(bob, update(&article, "T"))).await,
+            RefusalKind::Forbidden,
+        ),
+        (service.send(by_ann(nobody)).await, RefusalKind::NotFound),
+    ] {
+        assert!(matches!(&reply, Reply::Refused(refusal) if refusal.kind == kind), "{reply:?}");
+    }
+    assert_eq!(service.server.messages_in("EVENTS").await, 1);
+    service.lifecycle.finish().await.expect("an orderly end");
+}
+
+#[tokio::test]
+async fn a_command_after_its_deadline_is_not_executed() {
+    let service = TestService::start().await;
+    let mut command = by_ann(create());
+    command.deadline = Some(command.issued_at - Duration::from_secs(1));
+    let result = service.client.send(command).await;
+    let late = ServiceError::DeadlineExceeded;
+    assert!(matches!(result, Err(RequestError::Service { error, .. }) if error == late));
+    assert_eq!(service.server.messages_in("EVENTS").await, 0);
+    service.lifecycle.finish().await.expect("an orderly end");
+}

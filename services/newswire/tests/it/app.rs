@@ -1,0 +1,186 @@
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+};
+
+use reqwest::{Method, RequestBuilder};
+use serde_json::Value;
+use tempfile::TempDir;
+use test_support::{eventually, free_port, http_client, nats_server_binary};
+
+/// The all-in-one as a process, on free ports, with a data folder of its own.
+pub struct App {
+    pub dir: TempDir,
+    pub http: u16,
+    pub nats: u16,
+    child: Option<Child>,
+    client: reqwest::Client,
+    token: String,
+}
+
+/// A response that was read.
+#[derive(Debug)]
+pub struct Response {
+    pub status: u16,
+    pub headers: reqwest::header::HeaderMap,
+    pub body: Value,
+}
+
+impl Response {
+    /// A header as text.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().expect("ASCII"))
+    }
+}
+
+impl App {
+    /// Starts it and waits until it is ready.
+    pub async fn start() -> Self {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let (http, nats) = (free_port(), free_port());
+        let mut app =
+            Self { dir, http, nats, child: None, client: http_client(), token: String::new() };
+        app.run().await;
+        app.token = app.mint(&["--user", "ann"]);
+        app
+    }
+
+    /// Starts it (again), with the data that it has.
+    pub async fn run(&mut self) {
+        let log = |name: &str| {
+            let path = self.dir.path().join(name);
+            fs::OpenOptions::new().create(true).append(true).open(path).expect("a log file")
+        };
+        let child = self.command(&["run"]).stdout(log("out")).stderr(log("err")).spawn();
+        self.child = Some(child.expect("newswire starts"));
+        eventually("newswire to be ready", || async {
+            let ready = self.client.get(self.url("/readyz")).send().await.ok()?;
+            let articles = self.client.get(self.url("/api/articles")).send().await.ok()?;
+            (ready.status() == 200 && articles.status() == 200).then_some(())
+        })
+        .await;
+    }
+
+    /// A `newswire` command in this installation.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_newswire"));
+        command
+            .args(arguments)
+            .current_dir(self.dir.path())
+            .env(
+                "NEWSWIRE__EMBEDDED_NATS__BINARY",
+                nats_server_binary().canonicalize().unwrap_or_else(|_| nats_server_binary()),
+            )
+            .env("NEWSWIRE__EMBEDDED_NATS__LISTEN", format!("127.0.0.1:{}", self.nats))
+            .env("NEWSWIRE__HTTP__LISTEN", format!("127.0.0.1:{}", self.http))
+            .env("NEWSWIRE__ADMIN__LISTEN", "127.0.0.1:0")
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// A token.
+    pub fn mint(&self, arguments: &[&str]) -> String {
+        let output = self.command(&["token"]).args(arguments).output().expect("newswire runs");
+        assert!(output.status.success(), "{output:?}");
+        let token = String::from_utf8(output.stdout).expect("text");
+        token.strip_suffix('\n').expect("one line").to_owned()
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}{path}", self.http)
+    }
+
+    pub fn data(&self) -> PathBuf {
+        self.dir.path().join("data")
+    }
+
+    /// What it has logged so far.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.dir.path().join("err")).expect("the log is there")
+    }
+
+    /// A request of ann.
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client.request(method, self.url(path)).bearer_auth(&self.token)
+    }
+
+    /// A request of nobody.
+    pub fn anonymous(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client.request(method, self.url(path))
+    }
+
+    /// All articles, through the cursor.
+    pub async fn list(&self, position: u64) -> Vec<Value> {
+        let (mut items, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let path = format!("/api/articles?limit=100{cursor}");
+            let request = self.request(Method::GET, &path).header("newswire-position", position);
+            let response = send(request).await;
+            assert_eq!(response.status, 200, "{response:?}");
+            items.extend(response.body["items"].as_array().expect("items").clone());
+            match response.body["next"].as_str() {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => return items,
+            }
+        }
+    }
+
+    /// The messages in the mail folder.
+    pub fn mails(&self) -> Vec<String> {
+        mails(&self.data())
+    }
+
+    /// Ends it as a crash does.
+    pub fn kill(&mut self) {
+        let mut child = self.child.take().expect("it runs");
+        child.kill().expect("the child is ours");
+        child.wait().expect("the child is ours");
+    }
+
+    /// Ends it as Ctrl-C does; tells its exit code.
+    pub fn interrupt(&mut self) -> Option<i32> {
+        let mut child = self.child.take().expect("it runs");
+        let pid = rustix::process::Pid::from_child(&child);
+        rustix::process::kill_process(pid, rustix::process::Signal::INT)
+            .expect("the child is ours");
+        child.wait().expect("the child is ours").code()
+    }
+
+    /// Waits for its end; tells its exit code.
+    pub fn wait(&mut self) -> Option<i32> {
+        self.child.take().expect("it runs").wait().expect("the child is ours").code()
+    }
+
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.child.as_ref().expect("it runs").id()
+    }
+}
+
+impl Drop for App {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.child {
+            // It may be dead already, which is fine.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// The messages in the mail folder of an installation.
+pub fn mails(data: &Path) -> Vec<String> {
+    let Ok(entries) = fs::read_dir(data.join("mail")) else { return Vec::new() };
+    let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    let mails = paths.filter(|path| path.extension().is_some_and(|extension| extension == "eml"));
+    mails.filter_map(|path| fs::read_to_string(path).ok()).collect()
+}
+
+/// Sends `request` and reads the whole response.
+pub async fn send(request: RequestBuilder) -> Response {
+    let response = request.send().await.expect("answered");
+    let (status, headers) = (response.status().as_u16(), response.headers().clone());
+    let bytes = response.bytes().await.expect("a body");
+    let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
+    Response { status, headers, body }
+}

@@ -1,0 +1,66 @@
+//! Dependencies point one way. What may depend on what is said once, here.
+
+use cargo_metadata::{DependencyKind, MetadataCommand};
+
+/// The crates of Newswire that each may use.
+const ALLOWED: [(&str, &[&str]); 11] = [
+    ("eventsourcing", &[]),
+    ("contracts", &["eventsourcing"]),
+    ("messaging", &["eventsourcing"]),
+    ("service-kit", &[]),
+    ("test-support", &["contracts", "eventsourcing", "messaging", "service-kit"]),
+    ("article", SERVICE),
+    ("gateway", SERVICE),
+    ("projection", SERVICE),
+    ("notification", SERVICE),
+    ("push", SERVICE),
+    (
+        "newswire",
+        &[
+            "article",
+            "contracts",
+            "eventsourcing",
+            "gateway",
+            "messaging",
+            "notification",
+            "projection",
+            "push",
+            "service-kit",
+        ],
+    ),
+];
+const SERVICE: &[&str] = &["contracts", "eventsourcing", "messaging", "service-kit"];
+
+/// The crates of others that not everybody may use.
+const RESTRICTED: [(&str, &[&str]); 3] = [
+    ("async-nats", &["messaging", "test-support"]),
+    ("axum", &["gateway", "push", "service-kit"]),
+    ("sqlx", &["notification", "projection"]),
+];
+
+/// What the pure core does without.
+const NOT_IN_THE_CORE: [&str; 5] = ["tokio", "async-nats", "sqlx", "axum", "tracing"];
+
+#[test]
+fn dependencies_point_the_allowed_way() {
+    let metadata = MetadataCommand::new().no_deps().exec().expect("cargo metadata");
+    let ours: Vec<&str> = ALLOWED.iter().map(|(name, _)| *name).collect();
+    let mut wrong = Vec::new();
+    for package in &metadata.packages {
+        let name = package.name.as_str();
+        let allowed = ALLOWED.iter().find(|(of, _)| *of == name);
+        let (_, allowed) = allowed.unwrap_or_else(|| panic!("{name} is not in the list: add it"));
+        let used = package.dependencies.iter();
+        for used in used.filter(|used| used.kind == DependencyKind::Normal) {
+            let used = used.name.as_str();
+            let restricted =
+                RESTRICTED.iter().any(|(what, who)| *what == used && !who.contains(&name));
+            let not_ours = ours.contains(&used) && !allowed.contains(&used);
+            let impure = name == "eventsourcing" && NOT_IN_THE_CORE.contains(&used);
+            if restricted || not_ours || impure {
+                wrong.push(format!("{name} uses {used}"));
+            }
+        }
+    }
+    assert_eq!(wrong, Vec::<String>::new());
+}

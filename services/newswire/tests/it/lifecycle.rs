@@ -1,0 +1,89 @@
+//! Start and end of the all-in-one.
+
+use std::fs;
+
+use reqwest::Method;
+use serde_json::json;
+use test_support::eventually;
+
+use crate::app::{App, send};
+
+/// The children of a process.
+fn children(pid: u32) -> Vec<u32> {
+    let Ok(text) = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")) else {
+        return Vec::new();
+    };
+    // A child belongs to the thread that started it.
+    let tasks = fs::read_dir(format!("/proc/{pid}/task")).expect("the process runs");
+    let of_threads =
+        tasks.filter_map(|task| fs::read_to_string(task.ok()?.path().join("children")).ok());
+    let all: Vec<String> = of_threads.chain([text]).collect();
+    all.iter().flat_map(|text| text.split_whitespace()).filter_map(|id| id.parse().ok()).collect()
+}
+
+fn runs(pid: u32) -> bool {
+    let status = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    !status.is_empty() && !status.contains(") Z ")
+}
+
+#[tokio::test]
+async fn ctrl_c_drains_ends_everything_and_keeps_the_data() {
+    let mut app = App::start().await;
+    let body = json!({ "title": "T", "content": "C" });
+    let created = send(app.request(Method::POST, "/api/articles").json(&body)).await;
+    assert_eq!(created.status, 201);
+    let nats = children(app.pid());
+    assert!(!nats.is_empty(), "the nats-server is a child");
+    assert_eq!(app.interrupt(), Some(0), "{}", app.log());
+    assert!(!nats.iter().any(|pid| runs(*pid)), "the nats-server was left behind");
+    app.run().await;
+    assert_eq!(app.list(1).await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_killed_newswire_leaves_no_nats_server_behind() {
+    let mut app = App::start().await;
+    let nats = children(app.pid());
+    assert!(!nats.is_empty(), "the nats-server is a child");
+    app.kill();
+    eventually("the nats-server to end", || async {
+        (!nats.iter().any(|pid| runs(*pid))).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_killed_nats_server_ends_newswire_with_a_reason() {
+    let mut app = App::start().await;
+    for pid in children(app.pid()) {
+        let pid = rustix::process::Pid::from_raw(i32::try_from(pid).expect("a pid"));
+        let pid = pid.expect("a pid");
+        rustix::process::kill_process(pid, rustix::process::Signal::KILL).expect("ours");
+    }
+    assert_eq!(app.wait(), Some(1));
+    assert!(app.log().contains("nats-server ended"), "{}", app.log());
+    app.run().await;
+}
+
+#[tokio::test]
+async fn a_wrong_setting_is_named_with_what_was_expected() {
+    let app = App::start().await;
+    for (variable, value, expected) in [
+        ("NEWSWIRE__HTTP__MAX_CONNECTIONS", "many", "http.max_connections"),
+        ("NEWSWIRE__HTTP__LISTEN", "nowhere", "http.listen"),
+        ("NEWSWIRE__HTPP__LISTEN", "127.0.0.1:1", "htpp.listen"),
+        ("NEWSWIRE__LOG__FORMAT", "xml", "log.format"),
+        ("NEWSWIRE__NOTIFICATION__FROM", "nobody", "notification.from"),
+        ("NEWSWIRE__AUTH__KEY", "short", "auth.key"),
+    ] {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let mut command = app.command(&["run"]);
+        let nats = format!("127.0.0.1:{}", test_support::free_port());
+        command.env("NEWSWIRE__EMBEDDED_NATS__LISTEN", nats);
+        command.env("NEWSWIRE__HTTP__LISTEN", "127.0.0.1:0");
+        let output = command.env(variable, value).current_dir(dir.path()).output();
+        let output = output.expect("newswire runs");
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success() && error.contains(expected), "{variable}: {error}");
+    }
+}

@@ -1,0 +1,11 @@
+//! Newswire from the outside: its processes, its REST, its socket, its files.
+
+mod app;
+mod architecture;
+mod importing;
+mod kill;
+mod ledger;
+mod lifecycle;
+mod processes;
+mod socket;
+mod walk;

@@ -1,0 +1,126 @@
+//! Every service as its own process, against a nats-server that they share.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+};
+
+use tempfile::TempDir;
+use test_support::{NatsServer, eventually, free_port, http_client};
+
+/// The services and the order in which they start.
+pub const SERVICES: [&str; 5] = ["article", "projection", "notification", "gateway", "push"];
+
+/// An installation of several processes.
+pub struct Installation {
+    pub server: NatsServer,
+    pub dir: TempDir,
+    pub http: u16,
+    pub push: u16,
+    children: BTreeMap<&'static str, Child>,
+}
+
+impl Installation {
+    /// Provisions NATS, starts every service and waits until all are ready.
+    pub async fn start() -> Self {
+        let server = NatsServer::start().await;
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let (http, push) = (free_port(), free_port());
+        let mut all = Self { server, dir, http, push, children: BTreeMap::new() };
+        let provisioned = all.command("newswire", "admin").arg("provision").status();
+        assert!(provisioned.expect("newswire runs").success());
+        for service in SERVICES {
+            all.run(service);
+        }
+        all.ready().await;
+        all
+    }
+
+    /// Starts a service (again).
+    pub fn run(&mut self, service: &'static str) {
+        let mut command = self.command(service, service);
+        let log = self.dir.path().join(format!("{service}.log"));
+        let log = fs::OpenOptions::new().create(true).append(true).open(log).expect("a log file");
+        let child = command.stderr(log).spawn().expect("the service starts");
+        self.children.insert(service, child);
+    }
+
+    /// Waits until every service can serve.
+    pub async fn ready(&self) {
+        let client = http_client();
+        for port in [self.http, self.push] {
+            eventually("the services to be ready", || async {
+                let url = format!("http://127.0.0.1:{port}/readyz");
+                (client.get(url).send().await.ok()?.status() == 200).then_some(())
+            })
+            .await;
+        }
+        eventually("the projection to answer", || async {
+            let url = format!("http://127.0.0.1:{}/api/articles", self.http);
+            (client.get(url).send().await.ok()?.status() == 200).then_some(())
+        })
+        .await;
+    }
+
+    fn command(&self, program: &str, user: &str) -> Command {
+        let http = if program == "push" { self.push } else { self.http };
+        let mut command = Command::new(binary(program));
+        command
+            .current_dir(self.dir.path())
+            .env("NEWSWIRE__NATS__URL", self.server.url())
+            .env("NEWSWIRE__NATS__USER", user)
+            .env("NEWSWIRE__NATS__PASSWORD", user)
+            .env("NEWSWIRE__AUTH__KEY", "0123456789abcdef0123456789abcdef")
+            .env("NEWSWIRE__DATA_DIR", self.dir.path())
+            .env("NEWSWIRE__HTTP__LISTEN", format!("127.0.0.1:{http}"))
+            .env("NEWSWIRE__ADMIN__LISTEN", "127.0.0.1:0")
+            .env("NEWSWIRE__LOG__FORMAT", "json")
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// A token for `user`.
+    pub fn token(&self, user: &str) -> String {
+        let output = self.command("newswire", "admin").args(["token", "--user", user]).output();
+        let token = String::from_utf8(output.expect("newswire runs").stdout).expect("text");
+        token.trim().to_owned()
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.http)
+    }
+
+    /// Ends a service as a crash does.
+    pub fn kill(&mut self, service: &str) {
+        let mut child = self.children.remove(service).expect("it runs");
+        child.kill().expect("the child is ours");
+        child.wait().expect("the child is ours");
+    }
+
+    /// Ends a service as an orchestrator does; tells its exit code.
+    pub fn terminate(&mut self, service: &str) -> Option<i32> {
+        let mut child = self.children.remove(service).expect("it runs");
+        let pid = rustix::process::Pid::from_child(&child);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("ours");
+        child.wait().expect("the child is ours").code()
+    }
+}
+
+impl Drop for Installation {
+    fn drop(&mut self) {
+        for child in self.children.values_mut() {
+            // It may be dead already, which is fine.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// A binary of the workspace, beside this test's own.
+fn binary(name: &str) -> PathBuf {
+    let path = PathBuf::from(env!("CARGO_BIN_EXE_newswire")).with_file_name(name);
+    assert!(path.exists(), "{} is not built: `cargo build --workspace`", path.display());
+    path
+}

@@ -1,0 +1,37 @@
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use test_support::PATIENCE;
+use tokio::net::TcpStream;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async, tungstenite::Message};
+
+use crate::app::App;
+
+/// A client of the live socket.
+pub struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
+
+impl Socket {
+    pub async fn connect(app: &App) -> Self {
+        Self::connect_to(app.http).await
+    }
+
+    pub async fn connect_to(port: u16) -> Self {
+        let url = format!("ws://127.0.0.1:{port}/ws");
+        Self(connect_async(url).await.expect("connected").0)
+    }
+
+    pub async fn subscribe(&mut self, topics: &Value, since: Option<u64>) {
+        let frame = json!({ "type": "subscribe", "topics": topics, "since": since });
+        self.0.send(Message::text(frame.to_string())).await.expect("sent");
+        assert_eq!(self.event().await["type"], "subscribed");
+    }
+
+    /// The next frame.
+    pub async fn event(&mut self) -> Value {
+        loop {
+            let next = tokio::time::timeout(PATIENCE, self.0.next()).await.expect("in time");
+            if let Message::Text(text) = next.expect("open").expect("a message") {
+                return serde_json::from_str(&text).expect("JSON");
+            }
+        }
+    }
+}
