@@ -1,6 +1,7 @@
 //! The public address of a process: one origin for everything that its services offer.
 
 use std::{
+    error::Error as _,
     net::SocketAddr,
     sync::{Arc, PoisonError, RwLock},
     time::{Duration, Instant},
@@ -85,10 +86,13 @@ impl Site {
     fn serve(&self, listener: TcpListener) {
         let inner = self.inner.clone();
         let deadline = Duration::from_millis(inner.settings.request_timeout_ms);
+        let max_body = inner.settings.max_body_bytes;
         let app = Router::new()
             .fallback(dispatch)
             .with_state(inner.clone())
-            .layer(DefaultBodyLimit::max(inner.settings.max_body_bytes))
+            // Its limit is ours: the body is there already.
+            .layer(DefaultBodyLimit::disable())
+            .layer(middleware::from_fn(move |request, next| receive(max_body, request, next)))
             .layer(CatchPanicLayer::custom(|_| Problem::internal().into_response()))
             .layer(middleware::from_fn(move |request, next| within(deadline, request, next)))
             .layer(middleware::from_fn(guard))
@@ -126,6 +130,27 @@ fn method_not_allowed(response: &Response) -> Response {
         Some(allow) => problem.with_header(header::ALLOW, allow.clone()).into_response(),
         None => problem.into_response(),
     }
+}
+
+/// Takes the whole body in before anything is decided: a refusal that leaves it unread would cost the
+/// connection, and whoever reuses that gets an error for the next request.
+async fn receive(max: usize, request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    match axum::body::to_bytes(body, max).await {
+        Ok(bytes) => next.run(Request::from_parts(parts, Body::from(bytes))).await,
+        Err(error) if is_too_long(&error) => {
+            let detail = format!("the body is larger than {max} bytes");
+            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body-too-large", detail).into_response()
+        }
+        Err(_) => {
+            let detail = "the body could not be read";
+            Problem::new(StatusCode::BAD_REQUEST, "malformed-request", detail).into_response()
+        }
+    }
+}
+
+fn is_too_long(error: &axum::Error) -> bool {
+    error.source().is_some_and(|source| source.is::<http_body_util::LengthLimitError>())
 }
 
 /// Ends what takes too long; a client that sends its body slowly is the usual cause.

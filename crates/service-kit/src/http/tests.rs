@@ -102,6 +102,27 @@ async fn half_sent_headers_and_bodies_are_not_held_open() {
 }
 
 #[tokio::test]
+async fn a_refusal_does_not_cost_the_connection() {
+    let site = site(routes()).await;
+    let mut stream = TcpStream::connect(site.address).await.expect("connected");
+    for _ in 0..2 {
+        // The body comes later than the headers.
+        let headers = "POST /nowhere HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n";
+        stream.write_all(headers.as_bytes()).await.expect("sent");
+        stream.flush().await.expect("sent");
+        tokio::task::yield_now().await;
+        stream.write_all(b"body").await.expect("sent");
+        let mut response = Vec::new();
+        // A problem's body ends with its only brace of that kind.
+        while !response.ends_with(b"}") {
+            let read = stream.read_buf(&mut response).await.expect("received");
+            assert!(read > 0, "the connection was closed");
+        }
+        assert!(response.starts_with(b"HTTP/1.1 404"));
+    }
+}
+
+#[tokio::test]
 async fn unknown_paths_methods_large_bodies_and_panics_are_problems() {
     let site = site(routes()).await;
     let client = client();
@@ -120,6 +141,8 @@ async fn unknown_paths_methods_large_bodies_and_panics_are_problems() {
     }
     let large = client.post(url("/echo")).body("x".repeat(1025)).send().await.expect("answered");
     assert_eq!(large.status(), 413);
+    let body: Value = large.json().await.expect("JSON");
+    assert_eq!(body["type"], "urn:newswire:problem:body-too-large");
 }
 
 #[tokio::test]

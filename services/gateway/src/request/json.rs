@@ -1,6 +1,6 @@
 use axum::{
     body::Bytes,
-    extract::{FromRequest, Request, rejection::BytesRejection},
+    extract::{FromRequest, Request},
     http::{HeaderMap, StatusCode, header},
 };
 use serde::de::DeserializeOwned;
@@ -21,8 +21,10 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
             let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
             return Err(Problem::new(status, "unsupported-media-type", detail));
         }
-        let body =
-            Bytes::from_request(request, state).await.map_err(|rejection| unread(&rejection))?;
+        // The site has the whole body already, so reading it cannot fail.
+        let body = Bytes::from_request(request, state)
+            .await
+            .map_err(|rejection| reply::malformed(rejection.body_text()))?;
         read(&body).map(Self)
     }
 }
@@ -34,15 +36,6 @@ fn is_json(headers: &HeaderMap) -> bool {
     let media_type = value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     media_type == "application/json"
         || (media_type.starts_with("application/") && media_type.ends_with("+json"))
-}
-
-fn unread(rejection: &BytesRejection) -> Problem {
-    if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-        let detail = "the body is larger than this server takes";
-        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body-too-large", detail)
-    } else {
-        reply::malformed("the body could not be read")
-    }
 }
 
 fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
