@@ -11,6 +11,8 @@ pub trait Command: Serialize + DeserializeOwned + Clone + Send + Sync + 'static 
     const CONTEXT: &'static str;
     /// The imperative: `create`. With the context it names the subject `commands.article.create`.
     const VERB: &'static str;
+    /// Whether it creates its aggregate, so that there is nothing to load unless it is a repeat.
+    const CREATES: bool = false;
     /// What the sender is told of the aggregate afterwards.
     type Output: Serialize + DeserializeOwned + Send + 'static;
 

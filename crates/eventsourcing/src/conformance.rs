@@ -20,6 +20,7 @@ pub async fn run<S: EventStore>(store: &S) {
     several_events_are_stored_together_or_not_at_all(store).await;
     only_the_events_after_a_head_are_loaded(store).await;
     aggregates_do_not_see_each_other(store).await;
+    an_event_id_in_use_elsewhere_is_never_a_silent_success(store).await;
     of_two_racing_writers_one_wins(store).await;
     a_long_history_loads_in_order(store).await;
 }
@@ -31,9 +32,10 @@ fn stream() -> StreamId {
 /// Events `from..=to` of an aggregate, all of one command, with text that is easy to damage.
 fn events(from: u64, to: u64) -> Vec<NewEvent> {
     let command = CommandId::generate();
+    let aggregate = command.creates("conformance");
     (from..=to)
         .map(|version| NewEvent {
-            id: command.event_id(usize::try_from(version).expect("a small version")),
+            id: command.event_id(aggregate, usize::try_from(version).expect("a small version")),
             event_type: "conformance.tested".to_owned(),
             schema_version: 3,
             version,
@@ -128,6 +130,15 @@ async fn aggregates_do_not_see_each_other<S: EventStore>(store: &S) {
     append(store, &other, Head::default(), 2).await;
     assert_eq!(load(store, &one, Head::default()).await.len(), 1);
     assert_eq!(load(store, &other, Head::default()).await.len(), 2);
+}
+
+/// A store may refuse it or store it; what it must not do is say that it is stored when it is not.
+async fn an_event_id_in_use_elsewhere_is_never_a_silent_success<S: EventStore>(store: &S) {
+    let (one, other, event) = (stream(), stream(), events(1, 1));
+    store.append(&one, Head::default(), event.clone()).await.expect("created");
+    let appended = store.append(&other, Head::default(), event).await;
+    let stored = load(store, &other, Head::default()).await;
+    assert_eq!(appended.is_ok(), stored.len() == 1, "{appended:?}");
 }
 
 async fn of_two_racing_writers_one_wins<S: EventStore>(store: &S) {

@@ -22,6 +22,14 @@ pub enum DecodeError {
         /// The version that was found.
         version: u32,
     },
+    /// The events of an aggregate are not numbered 1, 2, 3 …
+    #[error("version {found} follows version {after}")]
+    Gap {
+        /// The version before.
+        after: u64,
+        /// The version that was found.
+        found: u64,
+    },
     /// The data does not have the shape of its type and version.
     #[error("malformed {event_type}: {reason}")]
     Malformed {

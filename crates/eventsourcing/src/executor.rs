@@ -1,14 +1,15 @@
 //! Load, decide, append: the one loop that every command goes through.
 
-use std::marker::PhantomData;
+mod plan;
 
 use time::OffsetDateTime;
 
 use crate::{
-    Accepted, Aggregate, AppendError, Command, CommandEnvelope, CommandId, Decide, DecodeError,
-    EventData, EventRef, EventStore, Fingerprint, Head, Metadata, NewEvent, RecordedEvent, Refusal,
-    Reply, StoreError, StreamId,
+    Accepted, Aggregate, AppendError, Command, CommandEnvelope, Decide, DecodeError, EventRef,
+    EventStore, Fingerprint, Head, NewEvent, Refusal, Reply, StoreError, StreamId,
+    cache::{Cache, Root},
 };
+use plan::{Plan, plan};
 
 /// How often a command is decided again after another writer was first or nobody answered.
 const MAX_ATTEMPTS: u32 = 16;
@@ -37,31 +38,28 @@ pub enum ExecuteError {
 }
 
 /// Executes the commands of one kind of aggregate against one store.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Executor<A, S> {
     store: S,
-    aggregate: PhantomData<fn() -> A>,
+    cache: Cache<A>,
 }
 
-/// An aggregate as the store knows it, and what the command in hand already did to it.
-struct Loaded<A> {
-    state: A,
-    head: Head,
-    earlier: Option<Earlier<A>>,
-}
-
-/// The outcome of an earlier sending of the same command id.
-struct Earlier<A> {
+/// One command on its way: what is known of its aggregate, and of its own outcome.
+struct Attempt<A> {
+    stream: StreamId,
     fingerprint: Fingerprint,
-    state: A,
-    head: Head,
-    events: Vec<EventRef>,
+    root: Root<A>,
+    /// Whether the root was compared with the store for this command. A guess may be appended to, since the
+    /// store checks it, but nobody is refused or answered on one.
+    fresh: bool,
+    /// Why nobody knows whether an earlier append of this command was stored.
+    unknown: Option<StoreError>,
 }
 
 impl<A: Aggregate, S: EventStore> Executor<A, S> {
     /// An executor over `store`.
     pub fn new(store: S) -> Self {
-        Self { store, aggregate: PhantomData }
+        Self { store, cache: Cache::new() }
     }
 
     /// Decides `command` and stores its events, once, however often it is sent.
@@ -73,175 +71,152 @@ impl<A: Aggregate, S: EventStore> Executor<A, S> {
         C: Command,
         A: Decide<C>,
     {
-        let fingerprint = command.fingerprint()?;
-        let stream = StreamId::new(A::CONTEXT, command.aggregate_id());
-        let mut unknown = None;
-        for _ in 0..MAX_ATTEMPTS {
+        let id = command.aggregate_id();
+        let cached = self.cache.take(id);
+        let mut attempt = Attempt {
+            stream: StreamId::new(A::CONTEXT, id),
+            fingerprint: command.fingerprint()?,
+            // What a command is about to create is not there, unless it is a repeat.
+            fresh: cached.is_none() && !C::CREATES,
+            root: cached.unwrap_or_default(),
+            unknown: None,
+        };
+        if attempt.fresh {
+            self.refresh(&mut attempt).await?;
+        }
+        for number in 1.. {
+            // What is unknown is settled until the deadline; what is known to be contended is given up.
+            let settling = attempt.unknown.is_some() && command.deadline.is_some();
+            if number > MAX_ATTEMPTS && !settling {
+                break;
+            }
             if command.deadline.is_some_and(|deadline| deadline <= OffsetDateTime::now_utc()) {
-                return Err(unknown.map_or(ExecuteError::Expired, ExecuteError::OutcomeUnknown));
+                return Err(attempt.give_up(ExecuteError::Expired));
             }
-            let loaded = match self.load(&stream, command.id).await {
-                Ok(loaded) => loaded,
-                // An append without an answer may still land: only a successful read can settle it.
-                Err(ExecuteError::Unavailable(error)) if unknown.is_some() => {
-                    unknown = Some(error);
-                    continue;
-                }
-                Err(error) => return Err(error),
-            };
-            let (next, events) = match plan(command, fingerprint, loaded)? {
-                Plan::Answer(reply) => return Ok(reply),
-                Plan::Append(next, events) => (next, events),
-            };
-            match self.store.append(&stream, next.head, events.clone()).await {
-                Ok(head) => return Ok(accept(command, next.state, head, &events)),
-                Err(AppendError::Conflict) => {}
-                Err(AppendError::Unknown(error)) => unknown = Some(error),
-                Err(AppendError::Failed(error)) => {
-                    return Err(match unknown {
-                        Some(first) => ExecuteError::OutcomeUnknown(first),
-                        None => ExecuteError::Unavailable(error),
-                    });
-                }
+            if let Some(reply) = self.step(command, &mut attempt).await? {
+                self.cache.put(id, attempt.root);
+                return Ok(reply);
             }
+            if number > 1 {
+                self.store.pause(number).await;
+            }
+            self.refresh(&mut attempt).await?;
         }
-        Err(unknown.map_or(ExecuteError::Contended, ExecuteError::OutcomeUnknown))
+        Err(attempt.give_up(ExecuteError::Contended))
     }
 
-    async fn load(&self, stream: &StreamId, id: CommandId) -> Result<Loaded<A>, ExecuteError> {
-        let history =
-            self.store.load(stream, Head::default()).await.map_err(ExecuteError::Unavailable)?;
-        let mut loaded = Loaded { state: A::default(), head: Head::default(), earlier: None };
-        for event in &history {
-            loaded.state.apply(event.decode()?, &event.context());
-            loaded.head = Head::from(event);
-            if event.event.metadata.causation_id == id {
-                loaded.remember(event);
-            }
-        }
-        Ok(loaded)
-    }
-}
-
-impl<A: Aggregate> Loaded<A> {
-    fn remember(&mut self, event: &RecordedEvent) {
-        let mut events = self.earlier.take().map_or_else(Vec::new, |earlier| earlier.events);
-        events.push(EventRef { id: event.event.id, event_type: event.event.event_type.clone() });
-        self.earlier = Some(Earlier {
-            fingerprint: event.event.metadata.fingerprint,
-            state: self.state.clone(),
-            head: self.head,
-            events,
-        });
-    }
-}
-
-/// What to do next: answer, or append these events to an aggregate in this state.
-enum Plan<A> {
-    Answer(Reply<A>),
-    Append(Next<A>, Vec<NewEvent>),
-}
-
-/// The state after the planned events, and the last event before them.
-struct Next<A> {
-    state: A,
-    head: Head,
-}
-
-fn plan<A, C>(
-    command: &CommandEnvelope<C>,
-    fingerprint: Fingerprint,
-    loaded: Loaded<A>,
-) -> Result<Plan<A>, ExecuteError>
-where
-    C: Command,
-    A: Decide<C>,
-{
-    if let Some(earlier) = loaded.earlier {
-        return Ok(Plan::Answer(repeat(command, fingerprint, earlier)));
-    }
-    let decided = match loaded.state.decide(&command.data, &command.actor) {
-        Ok(decided) => decided,
-        Err(refusal) => return Ok(Plan::Answer(Reply::Refused(refusal.into()))),
-    };
-    // After the rules: that an aggregate is not there, or not yours, says more than that it has moved on.
-    if let Some(expected) = command.expected_version
-        && expected != loaded.head.version
+    /// Decides and appends once; `None` means that the root was not, or is no more, what the store has.
+    async fn step<C>(
+        &self,
+        command: &CommandEnvelope<C>,
+        attempt: &mut Attempt<A>,
+    ) -> Result<Option<Reply<A>>, ExecuteError>
+    where
+        C: Command,
+        A: Decide<C>,
     {
-        let refusal = Refusal::version_mismatch(expected, loaded.head.version);
-        return Ok(Plan::Answer(Reply::Refused(refusal)));
+        if attempt.root.commands.contains(&command.id) {
+            return self.earlier_outcome(command, attempt).await.map(Some);
+        }
+        let (state, events) = match plan(command, attempt.fingerprint, &attempt.root)? {
+            Plan::Answer(reply) => return Ok(attempt.fresh.then_some(reply)),
+            Plan::Append(state, events) => (state, events),
+        };
+        let stored = self.store.append(&attempt.stream, attempt.root.head, events.clone()).await;
+        match stored {
+            Ok(head) => {
+                attempt.root.state = state.clone();
+                attempt.root.head = head;
+                attempt.root.commands.insert(command.id);
+                Ok(Some(accept(command, state, head, refs(&events), false)))
+            }
+            Err(AppendError::Conflict) => Ok(None),
+            Err(AppendError::Unknown(error)) => {
+                attempt.unknown = Some(error);
+                Ok(None)
+            }
+            Err(AppendError::Failed(error)) => {
+                Err(attempt.give_up(ExecuteError::Unavailable(error)))
+            }
+        }
     }
-    if decided.is_empty() {
-        return Ok(Plan::Answer(accept(command, loaded.state, loaded.head, &[])));
+
+    /// Takes in what was stored since.
+    ///
+    /// An append without an answer may still land: only a successful read can settle it, so a failed one is
+    /// passed over then, and the next attempt reads again.
+    async fn refresh(&self, attempt: &mut Attempt<A>) -> Result<(), ExecuteError> {
+        match self.store.load(&attempt.stream, attempt.root.head).await {
+            Ok(events) => {
+                attempt.root.catch_up(&events)?;
+                attempt.fresh = true;
+                Ok(())
+            }
+            Err(error) if attempt.unknown.is_some() => {
+                attempt.unknown = Some(error);
+                attempt.fresh = false;
+                Ok(())
+            }
+            Err(error) => Err(ExecuteError::Unavailable(error)),
+        }
     }
-    let mut next = Next { state: loaded.state, head: loaded.head };
-    let mut events = Vec::with_capacity(decided.len());
-    for (index, event) in decided.into_iter().enumerate() {
-        let new = envelop(command, fingerprint, loaded.head.version, index, &event)?;
-        next.state.apply(
-            event,
-            &crate::EventContext {
-                aggregate_id: command.aggregate_id(),
-                version: new.version,
-                time: new.time,
-            },
-        );
-        events.push(new);
+
+    /// The outcome that the command had when it was sent before, from the events themselves.
+    async fn earlier_outcome<C: Command>(
+        &self,
+        command: &CommandEnvelope<C>,
+        attempt: &Attempt<A>,
+    ) -> Result<Reply<A>, ExecuteError> {
+        let history = self.store.load(&attempt.stream, Head::default()).await;
+        let history = history.map_err(ExecuteError::Unavailable)?;
+        let mut root = Root::<A>::default();
+        let (mut events, mut outcome) = (Vec::new(), None);
+        for event in &history {
+            root.catch_up(std::slice::from_ref(event))?;
+            if event.event.metadata.causation_id == command.id {
+                if event.event.metadata.fingerprint != attempt.fingerprint {
+                    return Ok(Reply::Refused(Refusal::reused()));
+                }
+                events.extend(refs(std::slice::from_ref(&event.event)));
+                outcome = Some((root.state.clone(), root.head));
+            }
+        }
+        match outcome {
+            Some((state, head)) => Ok(accept(command, state, head, events, true)),
+            // The replica that answered lags behind the one that told of the command.
+            None => Err(ExecuteError::Unavailable(StoreError::new(
+                "reading the command's events",
+                "they are not there yet",
+            ))),
+        }
     }
-    Ok(Plan::Append(next, events))
 }
 
-fn envelop<C: Command, E: EventData>(
-    command: &CommandEnvelope<C>,
-    fingerprint: Fingerprint,
-    version_before: u64,
-    index: usize,
-    event: &E,
-) -> Result<NewEvent, ExecuteError> {
-    Ok(NewEvent {
-        id: command.id.event_id(index),
-        event_type: event.event_type().to_owned(),
-        schema_version: event.schema_version(),
-        version: version_before + 1 + index as u64,
-        time: command.issued_at,
-        metadata: Metadata::of(command, fingerprint),
-        data: event.encode()?,
-    })
+impl<A> Attempt<A> {
+    /// The error to end with: once an append has had no answer, nobody may claim that nothing was stored.
+    fn give_up(&mut self, error: ExecuteError) -> ExecuteError {
+        self.unknown.take().map_or(error, ExecuteError::OutcomeUnknown)
+    }
 }
 
-fn repeat<A, C: Command>(
-    command: &CommandEnvelope<C>,
-    fingerprint: Fingerprint,
-    earlier: Earlier<A>,
-) -> Reply<A> {
-    if earlier.fingerprint != fingerprint {
-        return Reply::Refused(Refusal::reused());
-    }
-    Reply::Accepted(Accepted {
-        aggregate_id: command.aggregate_id(),
-        version: earlier.head.version,
-        position: earlier.head.position,
-        events: earlier.events,
-        repeated: true,
-        state: earlier.state,
-    })
+fn refs(events: &[NewEvent]) -> Vec<EventRef> {
+    let name = |event: &NewEvent| EventRef { id: event.id, event_type: event.event_type.clone() };
+    events.iter().map(name).collect()
 }
 
 fn accept<A, C: Command>(
     command: &CommandEnvelope<C>,
     state: A,
     head: Head,
-    events: &[NewEvent],
+    events: Vec<EventRef>,
+    repeated: bool,
 ) -> Reply<A> {
     Reply::Accepted(Accepted {
         aggregate_id: command.aggregate_id(),
         version: head.version,
         position: head.position,
-        events: events
-            .iter()
-            .map(|event| EventRef { id: event.id, event_type: event.event_type.clone() })
-            .collect(),
-        repeated: false,
+        events,
+        repeated,
         state,
     })
 }

@@ -95,10 +95,14 @@ impl CommandId {
         AggregateId(derive(&["aggregate", context, &self.to_string()]))
     }
 
-    /// The id of the event at `index` among those this command yields.
+    /// The id of the event at `index` among those this command yields for `aggregate`.
+    ///
+    /// The aggregate is in it because a client may use one key for two resources: those are two commands, and
+    /// the server must not take the second one's event for a duplicate of the first one's.
     #[must_use]
-    pub fn event_id(&self, index: usize) -> EventId {
-        EventId(derive(&["event", &self.to_string(), &index.to_string()]))
+    pub fn event_id(&self, aggregate: AggregateId, index: usize) -> EventId {
+        let (command, aggregate) = (self.to_string(), aggregate.to_string());
+        EventId(derive(&["event", &command, &aggregate, &index.to_string()]))
     }
 }
 

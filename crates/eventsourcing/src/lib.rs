@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod aggregate;
+mod cache;
 pub mod command;
 #[cfg(any(test, feature = "testing"))]
 pub mod conformance;

@@ -93,6 +93,14 @@ pub trait EventStore: Send + Sync + 'static {
         expected: Head,
         events: Vec<NewEvent>,
     ) -> impl Future<Output = Result<Head, AppendError>> + Send;
+
+    /// Waits before attempt number `attempt` + 1 (1, 2, 3 …) of a writer that was not first.
+    ///
+    /// A store that other processes write to waits a random while, so that not all come back together.
+    fn pause(&self, attempt: u32) -> impl Future<Output = ()> + Send {
+        let _ = attempt;
+        async {}
+    }
 }
 
 impl<S: EventStore> EventStore for std::sync::Arc<S> {
@@ -107,5 +115,9 @@ impl<S: EventStore> EventStore for std::sync::Arc<S> {
         events: Vec<NewEvent>,
     ) -> Result<Head, AppendError> {
         S::append(self, stream, expected, events).await
+    }
+
+    async fn pause(&self, attempt: u32) {
+        S::pause(self, attempt).await;
     }
 }

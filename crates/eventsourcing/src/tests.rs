@@ -198,6 +198,80 @@ async fn a_conflict_is_decided_again_and_bounded() {
     assert!(matches!(result, Err(ExecuteError::Contended)));
 }
 
+/// Counts what is asked of it.
+#[derive(Default)]
+struct Counting {
+    inner: MemoryEventStore,
+    loads: AtomicU32,
+}
+
+impl EventStore for Counting {
+    async fn load(&self, stream: &StreamId, after: Head) -> Result<Vec<RecordedEvent>, StoreError> {
+        self.loads.fetch_add(1, Ordering::Relaxed);
+        self.inner.load(stream, after).await
+    }
+
+    async fn append(
+        &self,
+        stream: &StreamId,
+        expected: Head,
+        events: Vec<NewEvent>,
+    ) -> Result<Head, AppendError> {
+        self.inner.append(stream, expected, events).await
+    }
+}
+
+#[tokio::test]
+async fn a_known_aggregate_is_not_loaded_again() {
+    let store = Arc::new(Counting::default());
+    let executor = Executor::<Counter, _>::new(store.clone());
+    let id = counter();
+    for _ in 0..10 {
+        accepted(executor.execute(&add(id, &[1])).await);
+    }
+    assert_eq!(store.loads.load(Ordering::Relaxed), 1);
+}
+
+#[tokio::test]
+async fn nobody_is_refused_on_what_was_known_before() {
+    let store = Arc::new(MemoryEventStore::default());
+    let (one, other) =
+        (Executor::<Counter, _>::new(store.clone()), Executor::<Counter, _>::new(store.clone()));
+    let id = counter();
+    accepted(one.execute(&add(id, &[90])).await);
+    // The other writer makes it possible; the first does not know.
+    other.execute(&add(id, &[0])).await.expect("executed");
+    let reset = NewEvent { version: 3, ..store.all()[1].event.clone() };
+    let data = br#"{"amount":0}"#.to_vec();
+    let head = Head { version: 2, position: 2 };
+    let stream = StreamId::new("counter", id);
+    store.append(&stream, head, vec![NewEvent { data, ..reset }]).await.expect("appended");
+    let stale = CommandEnvelope { expected_version: Some(3), ..add(id, &[5]) };
+    assert_eq!(accepted(one.execute(&stale).await).version, 4);
+}
+
+#[tokio::test]
+async fn any_order_of_commands_gives_the_same_by_cache_and_by_replay() {
+    let store = Arc::new(MemoryEventStore::default());
+    let cached = Executor::<Counter, _>::new(store.clone());
+    let ids: Vec<_> = (0..3).map(|_| counter()).collect();
+    for number in 0..60_u32 {
+        let id = ids[(number * 7 % 3) as usize];
+        let command = add(id, &[number % 5, number % 3]);
+        let live = cached.execute(&command).await.expect("executed");
+        // A second executor knows nothing and has to replay.
+        let replayed = Executor::<Counter, _>::new(store.clone()).execute(&command).await;
+        match (live, replayed.expect("executed")) {
+            (Reply::Accepted(live), Reply::Accepted(replayed)) => {
+                assert!(replayed.repeated);
+                assert_eq!((live.state, live.version), (replayed.state, replayed.version));
+            }
+            (Reply::Refused(live), Reply::Refused(replayed)) => assert_eq!(live, replayed),
+            (live, replayed) => panic!("{live:?} but {replayed:?}"),
+        }
+    }
+}
+
 #[test]
 fn unknown_types_versions_and_shapes_are_told_apart() {
     let decode = |name, version, data: &[u8]| CounterEvent::decode(name, version, data);
@@ -216,7 +290,9 @@ fn identities_are_stable_and_strict() {
     let key = CommandId::from_key(&ann, "k");
     assert_eq!(key, CommandId::from_key(&ann, "k"));
     assert_ne!(key, CommandId::from_key(&"bob".parse().expect("valid"), "k"));
-    assert_ne!(key.event_id(0), key.event_id(1));
+    let (one, other) = (counter(), counter());
+    assert_ne!(key.event_id(one, 0), key.event_id(one, 1));
+    assert_ne!(key.event_id(one, 0), key.event_id(other, 0));
     assert!("ABCDEF0123456789ABCDEF0123456789".parse::<AggregateId>().is_err());
     assert!("a b".parse::<crate::UserId>().is_err());
     assert!("".parse::<crate::CorrelationId>().is_err());

@@ -16,6 +16,8 @@ const PING_INTERVAL: Duration = Duration::from_secs(10);
 const CONNECT_PAUSE: Duration = Duration::from_millis(50);
 /// How many failed attempts are nothing to speak of: whoever starts both starts us first.
 const QUIET_ATTEMPTS: u32 = 20;
+/// How long closing may take.
+const CLOSE_PATIENCE: Duration = Duration::from_secs(2);
 /// The first server versions without the bugs that would break us (nats-io/nats-server#8376).
 const OLDEST: [(u64, u64, u64); 2] = [(2, 12, 14), (2, 14, 4)];
 
@@ -42,6 +44,8 @@ pub struct Link {
     pub connected: bool,
     /// How often there was a new one: a change means that the server may have forgotten its memory.
     pub connects: u64,
+    /// Whether it is over for good.
+    pub closed: bool,
 }
 
 /// No connection, and trying again is of no use.
@@ -122,20 +126,21 @@ impl Connection {
                 Err(error) => match error.kind() {
                     ConnectErrorKind::Authentication | ConnectErrorKind::AuthorizationViolation => {
                         return Err(ConnectError::Denied {
-                            url: settings.url.clone(),
+                            url: without_secrets(&settings.url),
                             user: user.to_owned(),
                         });
                     }
                     ConnectErrorKind::ServerParse | ConnectErrorKind::Tls => {
                         return Err(ConnectError::Settings {
-                            url: settings.url.clone(),
+                            url: without_secrets(&settings.url),
                             source: error,
                         });
                     }
                     _ => {
                         attempts += 1;
                         if attempts == QUIET_ATTEMPTS {
-                            tracing::warn!(nats.url = settings.url, %error, "waiting for NATS");
+                            let url = without_secrets(&settings.url);
+                            tracing::warn!(nats.url = url, %error, "waiting for NATS");
                         }
                         tokio::time::sleep(CONNECT_PAUSE).await;
                     }
@@ -164,14 +169,29 @@ impl Connection {
         self.link.borrow().connected
     }
 
-    /// Sends what is buffered, waits for the server to have it, and closes.
+    /// Sends what is buffered and closes; returns when that is done.
     ///
     /// Errors at this point change nothing for anybody and are logged only.
     pub async fn close(&self) {
         if let Err(error) = self.client.drain().await {
             tracing::debug!(%error, "draining the NATS connection failed");
         }
+        let mut link = self.link();
+        let closed = link.wait_for(|link| link.closed);
+        if tokio::time::timeout(CLOSE_PATIENCE, closed).await.is_err() {
+            tracing::debug!("the NATS connection did not close in time");
+        }
     }
+}
+
+/// The addresses of `url` without the names and passwords that may stand before them.
+fn without_secrets(url: &str) -> String {
+    let bare = |server: &str| {
+        let (scheme, rest) = server.split_once("://").unwrap_or(("nats", server));
+        let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
+        format!("{scheme}://{host}")
+    };
+    url.split(',').map(|server| bare(server.trim())).collect::<Vec<_>>().join(",")
 }
 
 fn options(
@@ -205,7 +225,7 @@ fn note(event: &Event, changes: &watch::Sender<Link>) {
     match event {
         Event::Connected => {
             changes.send_modify(|link| {
-                *link = Link { connected: true, connects: link.connects + 1 };
+                *link = Link { connected: true, connects: link.connects + 1, closed: false };
             });
             tracing::info!("NATS connected");
         }
@@ -213,6 +233,9 @@ fn note(event: &Event, changes: &watch::Sender<Link>) {
             changes.send_modify(|link| link.connected = false);
             tracing::warn!("NATS disconnected");
         }
+        Event::Closed => changes.send_modify(|link| {
+            *link = Link { connected: false, closed: true, ..*link };
+        }),
         // A denied publish or subscription shows nowhere else: its caller only times out.
         Event::ServerError(error) => {
             metrics::counter!("nats_server_errors_total").increment(1);
@@ -243,6 +266,12 @@ fn check_version(version: &str) -> Result<(), ConnectError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn secrets_are_not_repeated() {
+        let url = "nats://ann:secret@one:4222, two:4222";
+        assert_eq!(without_secrets(url), "nats://one:4222,nats://two:4222");
+    }
 
     #[test]
     fn old_servers_are_refused_and_new_ones_are_not() {

@@ -20,6 +20,7 @@ const NOT_FOUND: u16 = 404;
 
 /// A stored message and its position.
 pub(crate) struct Stored {
+    pub subject: String,
     pub position: u64,
     pub message: Message,
 }
@@ -35,19 +36,24 @@ pub(crate) async fn read(
     let mut all: Vec<Stored> = Vec::new();
     let mut next = from;
     while next <= to {
-        let page = read_page(connection, stream, subject, next).await?;
-        let Some(last) = page.last() else { break };
+        let page = read_page(connection, stream, subject, next, PAGE).await?;
+        let Some(last) = page.last() else {
+            // A replica that has not got there yet.
+            return Err(StoreError::new("reading stored messages", "the end is missing"));
+        };
         next = last.position + 1;
         all.extend(page.into_iter().filter(|stored| stored.position <= to));
     }
     Ok(all)
 }
 
-async fn read_page(
+/// Up to `max` messages of `subject` from the position `from` on, oldest first.
+pub(crate) async fn read_page(
     connection: &Connection,
     stream: &str,
     subject: &str,
     from: u64,
+    max: usize,
 ) -> Result<Vec<Stored>, StoreError> {
     let failed = |source: Box<dyn std::error::Error + Send + Sync>| {
         StoreError::new("reading stored messages", source)
@@ -56,7 +62,7 @@ async fn read_page(
     let inbox = client.new_inbox();
     let mut replies =
         client.subscribe(inbox.clone()).await.map_err(|error| failed(error.into()))?;
-    let request = json!({ "seq": from, "next_by_subj": subject, "batch": PAGE });
+    let request = json!({ "seq": from, "next_by_subj": subject, "batch": max });
     client
         .publish_with_reply(
             format!("$JS.API.DIRECT.GET.{stream}"),
@@ -72,10 +78,7 @@ async fn read_page(
             .map_err(|error| failed(error.into()))?
             .ok_or_else(|| failed("the connection was closed".into()))?;
         match message.status.map(|status| status.as_u16()) {
-            None => page.push(Stored {
-                position: position(&message).ok_or_else(|| failed("no position".into()))?,
-                message,
-            }),
+            None => page.push(stored(message).ok_or_else(|| failed("no position".into()))?),
             Some(END_OF_BATCH | NOT_FOUND) => return Ok(page),
             Some(status) => {
                 let text = message.description.as_deref().unwrap_or_default();
@@ -85,6 +88,9 @@ async fn read_page(
     }
 }
 
-fn position(message: &Message) -> Option<u64> {
-    message.headers.as_ref()?.get(header::NATS_SEQUENCE)?.as_str().parse().ok()
+fn stored(message: Message) -> Option<Stored> {
+    let headers = message.headers.as_ref()?;
+    let position = headers.get(header::NATS_SEQUENCE)?.as_str().parse().ok()?;
+    let subject = headers.get(header::NATS_SUBJECT)?.to_string();
+    Some(Stored { subject, position, message })
 }

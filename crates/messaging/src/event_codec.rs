@@ -127,12 +127,12 @@ impl Fields<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use eventsourcing::{AggregateId, CommandId, CorrelationId, Fingerprint};
+    use eventsourcing::{AggregateId, CommandId, Fingerprint};
 
     fn example() -> (StreamId, NewEvent) {
         let command = CommandId::generate();
         let event = NewEvent {
-            id: command.event_id(0),
+            id: command.event_id(command.creates("article"), 0),
             event_type: "article.created".to_owned(),
             schema_version: 1,
             version: 7,
@@ -182,6 +182,5 @@ mod tests {
             Err(CodecError::Malformed(header::CE_AGGREGATE_VERSION))
         );
         assert_eq!(read(&stream, &HeaderMap::new()), Err(CodecError::Missing(header::CE_TIME)));
-        let _ = CorrelationId::generate();
     }
 }

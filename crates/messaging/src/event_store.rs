@@ -1,24 +1,32 @@
 //! The `EventStore` on JetStream: one subject an aggregate, appended to with an expectation.
 
+use std::time::Duration;
+
 use async_nats::{
     header::{NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, NATS_EXPECTED_STREAM, NATS_MESSAGE_ID},
     jetstream::{
         self,
         context::{PublishError, PublishErrorKind},
         message::PublishMessage,
-        stream::DirectGetErrorKind,
+        stream::LastRawMessageErrorKind,
     },
 };
 use bytes::Bytes;
 use eventsourcing::{AppendError, EventStore, Head, NewEvent, RecordedEvent, StoreError, StreamId};
 
 use crate::{
-    Connection, batch, direct_get, event_codec,
+    Connection, batch,
+    consumer::Backoff,
+    direct_get, event_codec,
     names::{self, EventSubject, header},
 };
 
 /// "Wrong last sequence", with and without the number. On a cluster the second is the common one.
 const CONFLICTS: [u64; 2] = [10071, 10164];
+
+/// Another process writes the same aggregate: a moment is enough for it to be done.
+const CONFLICT_BACKOFF: Backoff =
+    Backoff { base: Duration::from_millis(2), max: Duration::from_millis(100) };
 
 /// Whether the JetStream error `code` says that another writer was first.
 pub(crate) fn is_conflict(code: u64) -> bool {
@@ -41,7 +49,7 @@ impl JetStreamEventStore {
         Self { connection }
     }
 
-    /// The last message of `subject`, straight from the stream's index.
+    /// The last message of `subject`, from the leader: another replica may lag behind what it has told us.
     async fn last(&self, subject: &str) -> Result<Option<RecordedEvent>, StoreError> {
         let failed = |source: Box<dyn std::error::Error + Send + Sync>| {
             StoreError::new("reading the last event", source)
@@ -52,9 +60,9 @@ impl JetStreamEventStore {
             .get_stream_no_info(names::EVENTS)
             .await
             .map_err(|error| failed(error.into()))?;
-        match stream.direct_get_last_for_subject(subject).await {
+        match stream.get_last_raw_message_by_subject(subject).await {
             Ok(last) => decode(subject, &last.headers, &last.payload, last.sequence).map(Some),
-            Err(error) if error.kind() == DirectGetErrorKind::NotFound => Ok(None),
+            Err(error) if error.kind() == LastRawMessageErrorKind::NoMessageFound => Ok(None),
             Err(error) => Err(failed(error.into())),
         }
     }
@@ -97,6 +105,10 @@ impl EventStore for JetStreamEventStore {
         };
         Ok(Head { version, position })
     }
+
+    async fn pause(&self, attempt: u32) {
+        tokio::time::sleep(CONFLICT_BACKOFF.pause(attempt)).await;
+    }
 }
 
 /// The messages of an append. The expectation stands on the first: inside a batch the rest follow it.
@@ -122,7 +134,12 @@ async fn publish(connection: &Connection, message: batch::Outgoing) -> Result<u6
         .send_publish(message.subject, publish)
         .await
         .map_err(|error| AppendError::Failed(StoreError::new("publishing an event", error)))?;
-    ack.await.map(|ack| ack.sequence).map_err(publish_error)
+    match ack.await {
+        // An event with this id is in the stream already, here or elsewhere: reading back tells.
+        Ok(ack) if ack.duplicate => Err(AppendError::Conflict),
+        Ok(ack) => Ok(ack.sequence),
+        Err(error) => Err(publish_error(error)),
+    }
 }
 
 /// What a failed publish means for its event: not stored, or nobody knows.

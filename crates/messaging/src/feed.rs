@@ -19,6 +19,7 @@ use tokio::sync::watch;
 use crate::{
     Connection,
     connection::Link,
+    direct_get::{self, Stored},
     event_codec::{self, CodecError},
     names,
 };
@@ -58,6 +59,17 @@ impl StreamMessage {
     }
 }
 
+impl From<Stored> for StreamMessage {
+    fn from(stored: Stored) -> Self {
+        Self {
+            subject: stored.subject,
+            headers: stored.message.headers.unwrap_or_default(),
+            payload: stored.message.payload,
+            position: stored.position,
+        }
+    }
+}
+
 /// Opens readers on the stream of all events.
 #[derive(Debug, Clone)]
 pub struct Feed {
@@ -86,6 +98,19 @@ impl Feed {
         let connects = self.connection.link().borrow().connects;
         let messages = self.open(after).await?;
         Ok(FeedReader { feed: self.clone(), position: after, messages, connects })
+    }
+
+    /// The stored messages after the position `after`, up to `max`; fewer only at the end of the stream.
+    ///
+    /// It leaves nothing on the server, so it suits readers that come and go.
+    pub async fn page(&self, after: u64, max: usize) -> Result<Vec<StreamMessage>, FeedError> {
+        let all = names::ALL_EVENTS;
+        let page = direct_get::read_page(&self.connection, names::EVENTS, all, after + 1, max);
+        let page = page.await.map_err(|error| FeedError {
+            act: "reading a page of the stream",
+            source: error.into(),
+        })?;
+        Ok(page.into_iter().map(StreamMessage::from).collect())
     }
 
     async fn open(&self, after: u64) -> Result<Ordered, FeedError> {
@@ -134,10 +159,7 @@ impl FeedReader {
             let connects = self.connects;
             let problem = tokio::select! {
                 // A server that restarted has forgotten the consumer; waiting for it to be missed takes long.
-                connects = renewed(&mut link, connects) => {
-                    self.connects = connects;
-                    "the connection is a new one".to_owned()
-                }
+                () = renewed(&mut link, connects) => "the connection is a new one".to_owned(),
                 message = self.messages.next() => match message {
                     Some(Ok(message)) => match self.take(&message) {
                         Some(message) => return message,
@@ -154,9 +176,10 @@ impl FeedReader {
 
     async fn reopen(&mut self) {
         loop {
+            let connects = self.feed.connection.link().borrow().connects;
             match self.feed.open(self.position).await {
                 Ok(messages) => {
-                    self.messages = messages;
+                    (self.messages, self.connects) = (messages, connects);
                     return;
                 }
                 Err(error) => {
@@ -183,13 +206,11 @@ impl FeedReader {
     }
 }
 
-/// Waits for a connection after the one numbered `connects`; tells its number.
-async fn renewed(link: &mut watch::Receiver<Link>, connects: u64) -> u64 {
-    let newer = link.wait_for(|link| link.connected && link.connects != connects).await;
-    let newer = newer.map(|link| link.connects);
-    match newer {
-        Ok(connects) => connects,
+/// Waits for a connection after the one numbered `connects`.
+async fn renewed(link: &mut watch::Receiver<Link>, connects: u64) {
+    let newer = link.wait_for(|link| link.connected && link.connects != connects).await.is_ok();
+    if !newer {
         // The client is gone, and with it whoever reads.
-        Err(_) => std::future::pending().await,
+        std::future::pending::<()>().await;
     }
 }

@@ -1,9 +1,9 @@
 #![doc = include_str!("../README.md")]
 
-pub mod batch;
+mod batch;
 pub mod connection;
 pub mod consumer;
-pub mod direct_get;
+mod direct_get;
 pub mod event_codec;
 pub mod event_store;
 pub mod feed;

@@ -11,6 +11,9 @@ use crate::{Connection, names};
 
 /// How long a repeated message id is recognised. A convenience: repeats are recognised from the events themselves.
 const DUPLICATE_WINDOW: Duration = Duration::from_mins(2);
+/// The largest event, headers included, in bytes: half of what the server takes, so that a dead letter, which
+/// has a few headers more, always fits.
+const MAX_EVENT: i32 = 512 * 1024;
 /// How long a dead letter is kept.
 const DEAD_LETTER_AGE: Duration = Duration::from_hours(90 * 24);
 
@@ -51,6 +54,7 @@ fn events(replicas: usize) -> Config {
         storage: StorageType::File,
         num_replicas: replicas,
         duplicate_window: DUPLICATE_WINDOW,
+        max_message_size: MAX_EVENT,
         deny_delete: true,
         deny_purge: true,
         allow_direct: true,

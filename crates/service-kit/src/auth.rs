@@ -2,6 +2,7 @@
 
 use std::{fs, io::Write as _, os::unix::fs::OpenOptionsExt as _, path::Path, time::Duration};
 
+use axum::http::{HeaderMap, header};
 use jsonwebtoken::{
     Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode, errors::ErrorKind,
 };
@@ -40,24 +41,28 @@ impl AuthSettings {
     }
 }
 
-/// What a token says.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// What a token says of its user. Issuer, audience and times are checked and of no interest afterwards.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Claims {
     /// The user.
     pub sub: String,
     /// What the user may do beyond what everybody may.
     #[serde(default)]
     pub roles: Vec<String>,
-    /// Who issued it.
-    pub iss: String,
-    /// For whom.
-    pub aud: String,
-    /// Since when it is valid, in seconds of Unix time.
-    pub nbf: i64,
-    /// When it was issued.
-    pub iat: i64,
-    /// When it ends.
+    /// When it ends, in seconds of Unix time.
     pub exp: i64,
+}
+
+/// What a token of ours says.
+#[derive(Debug, Serialize)]
+struct Minted<'a> {
+    sub: &'a str,
+    roles: &'a [String],
+    iss: &'a str,
+    aud: &'a str,
+    nbf: i64,
+    iat: i64,
+    exp: i64,
 }
 
 /// Why a token is not taken. It says nothing that helps to forge one.
@@ -126,11 +131,11 @@ impl Tokens {
         ttl: Duration,
     ) -> Result<String, jsonwebtoken::errors::Error> {
         let now = OffsetDateTime::now_utc();
-        let claims = Claims {
-            sub: user.to_owned(),
-            roles: roles.to_vec(),
-            iss: self.issuer.clone(),
-            aud: self.audience.clone(),
+        let claims = Minted {
+            sub: user,
+            roles,
+            iss: &self.issuer,
+            aud: &self.audience,
             nbf: now.unix_timestamp(),
             iat: now.unix_timestamp(),
             exp: (now + ttl).unix_timestamp(),
@@ -150,6 +155,23 @@ impl Tokens {
         }
     }
 
+    /// What the bearer token of a request says; `None` without an `Authorization` header.
+    ///
+    /// # Errors
+    /// A header that is there must be one, with a valid bearer token (RFC 6750).
+    pub fn check_headers(&self, headers: &HeaderMap) -> Result<Option<Claims>, TokenError> {
+        let mut values = headers.get_all(header::AUTHORIZATION).iter();
+        let (Some(value), None) = (values.next(), values.next()) else {
+            let several = headers.contains_key(header::AUTHORIZATION);
+            return if several { Err(TokenError::Invalid) } else { Ok(None) };
+        };
+        let token = value.to_str().ok().and_then(|value| {
+            let (scheme, token) = value.trim().split_once(' ')?;
+            scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+        });
+        self.check(token.ok_or(TokenError::Invalid)?).map(Some)
+    }
+
     /// The library panics at its first use when it was built without, or with two, cryptographic backends:
     /// then rather at the start.
     fn self_test(&self) -> Result<(), SettingsError> {
@@ -161,17 +183,27 @@ impl Tokens {
     }
 }
 
-/// Writes a new random key to `path`, readable by its owner only, unless there is one.
+/// Writes a new random key to `path`, readable by its owner only, unless there is one. It appears whole or not at all.
 pub fn generate_key(path: &Path) -> std::io::Result<()> {
+    if path.exists() {
+        return Ok(());
+    }
     let (one, other): (u128, u128) = rand::rng().random();
-    let key = format!("{one:032x}{other:032x}");
-    match fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
-        Ok(mut file) => {
-            file.write_all(key.as_bytes())?;
-            file.sync_all()
-        }
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
-        Err(error) => Err(error),
+    let partial = path.with_extension(format!("{}.partial", std::process::id()));
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&partial)?;
+    file.write_all(format!("{one:032x}{other:032x}").as_bytes())?;
+    file.sync_all()?;
+    // A link, since it fails where a rename would take the place of the key that another process has just made.
+    let linked = fs::hard_link(&partial, path);
+    fs::remove_file(&partial)?;
+    match linked {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
     }
 }
 
@@ -219,11 +251,11 @@ mod tests {
     fn an_expired_token_is_told_apart() {
         let tokens = tokens(KEY, "newswire");
         let past = OffsetDateTime::now_utc().unix_timestamp() - 60;
-        let claims = Claims {
-            sub: "ann".to_owned(),
-            roles: vec![],
-            iss: "newswire".to_owned(),
-            aud: "newswire".to_owned(),
+        let claims = Minted {
+            sub: "ann",
+            roles: &[],
+            iss: "newswire",
+            aud: "newswire",
             nbf: past - 60,
             iat: past - 60,
             exp: past,

@@ -55,10 +55,11 @@ impl Health {
         });
     }
 
-    /// Whether every component is ready.
+    /// Whether every component is ready. A process that has none yet is starting.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        self.snapshot().values().all(|state| *state == State::Ready)
+        let components = self.snapshot();
+        !components.is_empty() && components.values().all(|state| *state == State::Ready)
     }
 
     /// The state of every component.

@@ -4,7 +4,9 @@ use std::{future::Future, path::PathBuf, process::ExitCode, time::Duration};
 
 use anyhow::Context as _;
 use clap::Parser;
+use metrics_exporter_prometheus::PrometheusHandle;
 use serde::de::DeserializeOwned;
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     Health, Lifecycle, Site, admin,
@@ -13,6 +15,9 @@ use crate::{
     settings::{self, CommonSettings},
     telemetry,
 };
+
+/// How often measurements are summed up.
+const UPKEEP: Duration = Duration::from_secs(5);
 
 /// What a running service is given beside its settings. Cheap to clone.
 #[derive(Clone)]
@@ -91,9 +96,22 @@ pub async fn serve_admin(
     lifecycle: &Lifecycle,
     health: &Health,
 ) -> anyhow::Result<()> {
-    let routes = admin::routes(health.clone(), telemetry::init_metrics()?);
+    let metrics = telemetry::init_metrics()?;
+    lifecycle.spawn(upkeep(metrics.clone(), lifecycle.stop_token().clone()));
+    let routes = admin::routes(health.clone(), metrics);
     let listener = server::bind(settings.admin.listen, "admin.listen").await?;
     let limits = Limits { max_connections: 64, ..Limits::from(&settings.http) };
     lifecycle.spawn(server::serve(listener, routes, limits, lifecycle.stop_token().clone()));
     Ok(())
+}
+
+/// Lets the recorder let go of what was measured since: without it, it would keep every sample until somebody asks.
+async fn upkeep(metrics: PrometheusHandle, stop: CancellationToken) {
+    let mut tick = tokio::time::interval(UPKEEP);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = tick.tick() => metrics.run_upkeep(),
+        }
+    }
 }

@@ -20,9 +20,6 @@ pub fn context() -> Context {
 
 /// Waits until every component of `context` is ready.
 pub async fn ready(context: &Context) {
-    eventually("the service to be ready", || async {
-        let components = context.health.snapshot();
-        (!components.is_empty() && context.health.is_ready()).then_some(())
-    })
-    .await;
+    eventually("the service to be ready", || async { context.health.is_ready().then_some(()) })
+        .await;
 }

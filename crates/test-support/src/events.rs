@@ -90,7 +90,7 @@ impl ArticleWriter {
 fn envelop(article: &Written, event: &ArticleEvent) -> NewEvent {
     let command = CommandId::generate();
     NewEvent {
-        id: command.event_id(0),
+        id: command.event_id(article.id, 0),
         event_type: event.event_type().to_owned(),
         schema_version: event.schema_version(),
         version: article.head.version + 1,

@@ -4,6 +4,8 @@ mod create;
 mod delete;
 mod update;
 
+use std::sync::Arc;
+
 use anyhow::Context as _;
 use contracts::article::{Article as View, CreateArticle, DeleteArticle, UpdateArticle};
 use eventsourcing::{Command, CommandEnvelope, Decide, ExecuteError, Executor, Reply};
@@ -11,11 +13,11 @@ use messaging::{Connection, JetStreamEventStore, RequestServer, ServiceError};
 
 use crate::{NAME, domain::Article};
 
-type ArticleExecutor = Executor<Article, JetStreamEventStore>;
+type ArticleExecutor = Arc<Executor<Article, JetStreamEventStore>>;
 
 /// Answers every command until the server is stopped.
 pub(crate) async fn serve(connection: &Connection) -> anyhow::Result<RequestServer> {
-    let executor = Executor::new(JetStreamEventStore::new(connection.clone()));
+    let executor = Arc::new(Executor::new(JetStreamEventStore::new(connection.clone())));
     let server = RequestServer::start(connection, NAME).await?;
     register::<CreateArticle>(&server, &executor).await?;
     register::<UpdateArticle>(&server, &executor).await?;

@@ -29,6 +29,10 @@ pub(crate) fn answered<T>(
     match reply {
         Ok(QueryReply::Answered(answer)) => Ok(answer),
         Ok(QueryReply::Refused(refusal)) => Err(refused(refusal)),
+        Err(RequestError::TimedOut { .. }) => {
+            let detail = "the read model did not answer in time";
+            Err(Problem::new(StatusCode::GATEWAY_TIMEOUT, "timeout", detail).retry_after(1))
+        }
         Err(error) => Err(failed(&error)),
     }
 }

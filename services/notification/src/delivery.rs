@@ -20,10 +20,12 @@ pub(crate) enum Delivery {
 /// A message was not delivered.
 #[derive(Debug)]
 pub(crate) enum DeliveryError {
-    /// Trying again may help.
-    Passing(String),
-    /// It never will.
-    Final(String),
+    /// The mail server, or the disk, is away or does not take us: the message is not to blame.
+    Away(String),
+    /// The message was not taken now.
+    NotNow(String),
+    /// The message will never be taken.
+    Never(String),
 }
 
 impl Delivery {
@@ -50,15 +52,28 @@ impl Delivery {
         match self {
             Self::Smtp(transport) => match transport.send(message).await {
                 Ok(_) => Ok(()),
-                Err(error) if error.is_permanent() => {
-                    Err(DeliveryError::Final(format!("the mail server refused: {error}")))
-                }
-                Err(error) => Err(DeliveryError::Passing(format!("sending mail failed: {error}"))),
+                Err(error) => Err(smtp_error(&error)),
             },
             Self::Files(folder) => write(folder, event, &message.formatted())
                 .await
-                .map_err(|error| DeliveryError::Passing(format!("writing mail failed: {error}"))),
+                .map_err(|error| DeliveryError::Away(format!("writing mail failed: {error}"))),
         }
+    }
+}
+
+/// What the mail server's reply code says of the message (RFC 5321, 4.2.3; RFC 4954, 6). The text of a reply often
+/// repeats the address, so it goes nowhere.
+fn smtp_error(error: &lettre::transport::smtp::Error) -> DeliveryError {
+    let Some(code) = error.status().map(u16::from) else {
+        return DeliveryError::Away("the mail server cannot be reached".to_owned());
+    };
+    let reason = format!("the mail server answered {code}");
+    match code {
+        // The mailbox, its size or its name.
+        550..=553 => DeliveryError::Never(reason),
+        450..=452 | 554 => DeliveryError::NotNow(reason),
+        // Shutting down, wants or refuses a login, speaks another protocol.
+        _ => DeliveryError::Away(reason),
     }
 }
 

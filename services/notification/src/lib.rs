@@ -9,6 +9,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use anyhow::Context as _;
 use messaging::{Connection, Link, NatsSettings, consumer::run_reaction};
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use service_kit::Context;
 
@@ -34,7 +35,7 @@ pub struct NotificationSettings {
     /// The database; empty for a file in the data folder.
     pub database: String,
     /// The mail server; empty for files.
-    pub smtp_url: String,
+    pub smtp_url: SecretString,
     /// The folder for files; empty for one in the data folder.
     pub mail_dir: String,
     /// The sender.
@@ -57,7 +58,7 @@ pub async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
         path => path.into(),
     };
     let composer = Composer::new(&own.from, &own.mail_domain)?;
-    let delivery = Delivery::new(&own.smtp_url, mail_dir).await?;
+    let delivery = Delivery::new(own.smtp_url.expose_secret(), mail_dir).await?;
     let record = Record::open(&database).await.context("opening the record failed")?;
     let Some(connection) = Connection::open(&settings.nats, NAME, stop).await? else {
         return Ok(());

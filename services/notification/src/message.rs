@@ -28,6 +28,10 @@ impl Composer {
             let expected = format!("a mailbox such as \"Name <user@host>\" was expected ({error})");
             SettingsError::wrong("notification.from", expected)
         })?;
+        if let Err(error) = format!("user@{domain}").parse::<Mailbox>() {
+            let expected = format!("a domain such as example.org was expected ({error})");
+            return Err(SettingsError::wrong("notification.mail_domain", expected));
+        }
         Ok(Self { from, domain: domain.to_owned() })
     }
 

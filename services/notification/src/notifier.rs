@@ -1,7 +1,12 @@
 //! The reaction: event, record, delivery.
 
+use std::{
+    collections::HashSet,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
 use contracts::article::{ArticleEvent, CONTEXT};
-use eventsourcing::RecordedEvent;
+use eventsourcing::{EventId, RecordedEvent};
 use messaging::consumer::{Outcome, Reaction};
 
 use crate::{
@@ -17,11 +22,13 @@ pub(crate) struct Notifier {
     composer: Composer,
     delivery: Delivery,
     record: Record,
+    /// Delivered, but not in the record yet, since that failed.
+    unrecorded: Mutex<HashSet<EventId>>,
 }
 
 impl Notifier {
     pub(crate) fn new(composer: Composer, delivery: Delivery, record: Record) -> Self {
-        Self { composer, delivery, record }
+        Self { composer, delivery, record, unrecorded: Mutex::default() }
     }
 }
 
@@ -37,21 +44,39 @@ impl Reaction for Notifier {
         match self.record.has(event.event.id).await {
             Ok(false) => {}
             Ok(true) => return Outcome::Done,
-            Err(error) => return Outcome::Retry(format!("reading the record failed: {error}")),
+            Err(error) => return Outcome::Wait(format!("reading the record failed: {error}")),
         }
-        let message = match self.composer.compose(event, &article) {
-            Ok(message) => message,
-            Err(error) => return Outcome::GiveUp(format!("composing failed: {error}")),
-        };
-        match self.delivery.deliver(event.event.id, message).await {
-            Ok(()) => {}
-            Err(DeliveryError::Passing(reason)) => return Outcome::Retry(reason),
-            Err(DeliveryError::Final(reason)) => return Outcome::GiveUp(reason),
+        if !self.unrecorded().contains(&event.event.id)
+            && let Err(outcome) = self.deliver(event, &article).await
+        {
+            return outcome;
         }
         if let Err(error) = self.record.add(event).await {
-            return Outcome::Retry(format!("writing the record failed: {error}"));
+            // The next attempt is about the record only.
+            self.unrecorded().insert(event.event.id);
+            return Outcome::Wait(format!("writing the record failed: {error}"));
         }
+        self.unrecorded().remove(&event.event.id);
         tracing::info!(article.id = %event.aggregate_id, "notification sent");
         Outcome::Done
+    }
+}
+
+impl Notifier {
+    async fn deliver(&self, event: &RecordedEvent, article: &ArticleEvent) -> Result<(), Outcome> {
+        let message = self
+            .composer
+            .compose(event, article)
+            .map_err(|error| Outcome::GiveUp(format!("composing failed: {error}")))?;
+        self.delivery.deliver(event.event.id, message).await.map_err(|error| match error {
+            DeliveryError::Away(reason) => Outcome::Wait(reason),
+            DeliveryError::NotNow(reason) => Outcome::Retry(reason),
+            DeliveryError::Never(reason) => Outcome::GiveUp(reason),
+        })
+    }
+
+    // Nothing panics while the lock is held.
+    fn unrecorded(&self) -> MutexGuard<'_, HashSet<EventId>> {
+        self.unrecorded.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -65,7 +65,10 @@ impl Projector for ArticleProjector {
         };
         // An event over a gap must not be applied: the one before it is a dead letter.
         Ok(match rows {
-            0 => Verdict::GiveUp(format!("parked: version {} is missing", event.event.version - 1)),
+            0 => Verdict::GiveUp(format!(
+                "version {} does not follow what is in the tables",
+                event.event.version
+            )),
             _ => Verdict::Applied,
         })
     }
@@ -98,16 +101,17 @@ async fn create(
     let time = rfc3339(event.event.time);
     let result = sqlx::query(
         "INSERT INTO articles (id, title, content, author_id, version, created_at, updated_at, created_position)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+         SELECT ?, ?, ?, ?, 1, ?, ?, ? WHERE ? = 1
+         ON CONFLICT DO NOTHING",
     )
     .bind(event.aggregate_id.to_string())
     .bind(created.title)
     .bind(created.content)
     .bind(created.author_id.to_string())
-    .bind(i64::try_from(event.event.version)?)
     .bind(&time)
     .bind(&time)
     .bind(i64::try_from(event.position)?)
+    .bind(version(event))
     .execute(&mut **transaction)
     .await?;
     Ok(result.rows_affected())
@@ -126,7 +130,7 @@ async fn update(
     .bind(updated.content)
     .bind(rfc3339(event.event.time))
     .bind(event.aggregate_id.to_string())
-    .bind(i64::try_from(event.event.version)?)
+    .bind(version(event))
     .execute(&mut **transaction)
     .await?;
     Ok(result.rows_affected())
@@ -144,10 +148,15 @@ async fn delete(
     )
     .bind(rfc3339(event.event.time))
     .bind(event.aggregate_id.to_string())
-    .bind(i64::try_from(event.event.version)?)
+    .bind(version(event))
     .execute(&mut **transaction)
     .await?;
     Ok(result.rows_affected())
+}
+
+/// The event's version; one that no integer of the database holds follows nothing either.
+fn version(event: &RecordedEvent) -> i64 {
+    i64::try_from(event.event.version).unwrap_or(i64::MAX)
 }
 
 /// A time as it is stored and shown.

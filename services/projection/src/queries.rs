@@ -5,14 +5,18 @@ mod get;
 mod list;
 mod row;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use contracts::article::{GetArticle, ListArticles};
 use eventsourcing::{Answer, Query, QueryEnvelope, QueryReply, Refusal};
 use messaging::{Connection, RequestServer, ServiceError};
 use sqlx::{Sqlite, Transaction};
+use tokio::sync::Semaphore;
 
 use crate::{NAME, read_model::ReadModel};
+
+/// How many reads may wait for a position at once: fewer than a service works on.
+const MAX_WAITING: usize = 128;
 
 /// Answers every query until the server is stopped.
 pub(crate) async fn serve(
@@ -21,7 +25,11 @@ pub(crate) async fn serve(
     max_wait: Duration,
 ) -> anyhow::Result<RequestServer> {
     let server = RequestServer::start(connection, NAME).await?;
-    let reader = Reader { read_model: read_model.clone(), max_wait };
+    let reader = Reader {
+        read_model: read_model.clone(),
+        max_wait,
+        waiting: Arc::new(Semaphore::new(MAX_WAITING)),
+    };
     register::<GetArticle>(&server, &reader).await?;
     register::<ListArticles>(&server, &reader).await?;
     server.ready().await?;
@@ -66,15 +74,24 @@ async fn register<Q: FromTables>(server: &RequestServer, reader: &Reader) -> any
 struct Reader {
     read_model: ReadModel,
     max_wait: Duration,
+    waiting: Arc<Semaphore>,
 }
 
 impl Reader {
+    /// Whether the position is reached in time. Only some may wait, so that others can still read.
+    async fn reaches(&self, position: u64) -> bool {
+        let Ok(_place) = self.waiting.try_acquire() else {
+            return self.read_model.reaches(position, Duration::ZERO).await;
+        };
+        self.read_model.reaches(position, self.max_wait).await
+    }
+
     async fn read<Q: FromTables>(
         &self,
         query: QueryEnvelope<Q>,
     ) -> Result<QueryReply<Q::Answer>, ServiceError> {
         if let Some(position) = query.min_position
-            && !self.read_model.reaches(position, self.max_wait).await
+            && !self.reaches(position).await
         {
             tracing::info!(position, "read model is behind");
             return Err(ServiceError::ProjectionBehind);

@@ -121,6 +121,7 @@ impl State {
             event.type = event.event.event_type,
             event.position = event.position,
             correlation.id = %event.event.metadata.correlation_id,
+            traceparent = event.event.metadata.traceparent,
             clients = reached.len(),
             "event pushed"
         );

@@ -6,10 +6,10 @@ mod subscription;
 
 use axum::{
     extract::{FromRequestParts, Request, State, WebSocketUpgrade},
-    http::{StatusCode, header},
+    http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use service_kit::{Problem, auth::Claims};
+use service_kit::Problem;
 
 use crate::{Push, socket::client::Client};
 
@@ -22,9 +22,13 @@ const MAX_MESSAGE: usize = 64 * 1024;
 
 /// `GET /ws`: a WebSocket. A token may come as `Authorization` header, or later in an `authenticate` frame.
 pub(crate) async fn upgrade(State(push): State<Push>, request: Request) -> Response {
-    let claims = match claims(&push, &request) {
+    let claims = match push.tokens.check_headers(request.headers()) {
         Ok(claims) => claims,
-        Err(problem) => return problem.into_response(),
+        Err(error) => {
+            return Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", error.to_string())
+                .with_header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
+                .into_response();
+        }
     };
     let (mut parts, _) = request.into_parts();
     let upgrade = match WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
@@ -52,18 +56,4 @@ pub(crate) async fn upgrade(State(push): State<Push>, request: Request) -> Respo
             Client::new(push, claims).serve(socket).await;
             drop((place, token));
         })
-}
-
-/// Who connects; `None` without a token. A token that is there must be valid.
-fn claims(push: &Push, request: &Request) -> Result<Option<Claims>, Problem> {
-    let Some(value) = request.headers().get(header::AUTHORIZATION) else { return Ok(None) };
-    let token = value.to_str().ok().and_then(|value| {
-        let (scheme, token) = value.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
-    });
-    let claims = push.tokens.check(token.unwrap_or_default());
-    claims.map(Some).map_err(|error| {
-        Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", error.to_string())
-            .with_header(header::WWW_AUTHENTICATE, header::HeaderValue::from_static("Bearer"))
-    })
 }

@@ -33,6 +33,7 @@ pub struct DeleteArticle {
 impl Command for CreateArticle {
     const CONTEXT: &'static str = CONTEXT;
     const VERB: &'static str = "create";
+    const CREATES: bool = true;
     type Output = Article;
 
     fn aggregate_id(&self, id: CommandId) -> AggregateId {

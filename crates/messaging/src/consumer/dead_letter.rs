@@ -82,7 +82,8 @@ impl DeadLetters {
         match stream.direct_get_last_for_subject(subject).await {
             Ok(last) => {
                 let position = last.headers.get(header::DEAD_POSITION);
-                Ok(Some(position.and_then(|text| text.as_str().parse().ok()).unwrap_or(u64::MAX)))
+                let position = position.and_then(|text| text.as_str().parse().ok());
+                position.map(Some).ok_or_else(|| failed("a dead letter names no position".into()))
             }
             Err(error) if error.kind() == DirectGetErrorKind::NotFound => Ok(None),
             Err(error) => Err(failed(error.into())),

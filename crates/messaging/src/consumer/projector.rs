@@ -200,17 +200,19 @@ fn report(name: &'static str, batch: &[StreamMessage]) {
     let Some(last) = batch.last() else { return };
     #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
     metrics::gauge!("consumer_position", "consumer" => name).set(last.position as f64);
-    // A full batch means catching up, which would drown the log.
-    if batch.len() < MAX_BATCH {
-        for event in batch.iter().filter_map(|message| message.event().ok()) {
-            tracing::info!(
-                consumer = name,
-                event.id = %event.event.id,
-                event.type = event.event.event_type,
-                event.position = event.position,
-                correlation.id = %event.event.metadata.correlation_id,
-                "event projected"
-            );
-        }
+    // A full batch means catching up, whose lines nobody wants to pay for.
+    if batch.len() == MAX_BATCH {
+        return tracing::info!(consumer = name, event.position = last.position, "catching up");
+    }
+    for event in batch.iter().filter_map(|message| message.event().ok()) {
+        tracing::info!(
+            consumer = name,
+            event.id = %event.event.id,
+            event.type = event.event.event_type,
+            event.position = event.position,
+            correlation.id = %event.event.metadata.correlation_id,
+            traceparent = event.event.metadata.traceparent,
+            "event projected"
+        );
     }
 }

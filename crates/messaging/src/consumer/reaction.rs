@@ -7,8 +7,9 @@ use std::{
 };
 
 use async_nats::jetstream::{
-    AckKind, Message,
+    AckKind, ErrorCode, Message,
     consumer::{AckPolicy, DeliverPolicy, pull},
+    stream::{ConsumerError, ConsumerErrorKind},
 };
 use eventsourcing::RecordedEvent;
 use futures_util::{FutureExt, StreamExt};
@@ -28,15 +29,17 @@ const MAX_IN_HAND: i64 = 1000;
 /// How many handlers run at once.
 const MAX_CONCURRENT: usize = 16;
 /// How often an event is tried before it goes to the dead letters.
-const MAX_ATTEMPTS: u32 = 8;
+const MAX_ATTEMPTS: u32 = 12;
 
 /// A consumer's verdict on an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     /// It is done, or it is none of the reaction's business.
     Done,
-    /// Not now; says why. It is tried again after a pause, and later events of the aggregate wait.
+    /// It failed; says why. It is tried again a bounded number of times, and later events of the aggregate wait.
     Retry(String),
+    /// Something that the reaction needs is away; says what. It is tried again until that is back.
+    Wait(String),
     /// Never; says why. It goes to the dead letters.
     GiveUp(String),
 }
@@ -54,6 +57,8 @@ pub trait Reaction: Send + Sync + 'static {
 }
 
 /// Feeds `reaction` from its durable until `stop`, then lets what is in hand end.
+///
+/// One process at a time: two would each keep order among their own events only.
 pub async fn run_reaction<R: Reaction>(
     connection: &Connection,
     reaction: Arc<R>,
@@ -67,11 +72,13 @@ pub async fn run_reaction<R: Reaction>(
         stop: stop.clone(),
     });
     let lanes = Lanes::new();
-    let mut failures = 0;
+    let (mut failures, mut renewed) = (0, false);
     while !stop.is_cancelled() {
-        let reason = match open::<R>(connection).await {
+        let opened =
+            if renewed { reopen::<R>(connection).await } else { renew::<R>(connection).await };
+        let reason = match opened {
             Ok(mut messages) => {
-                failures = 0;
+                (failures, renewed) = (0, true);
                 pull(&mut messages, &lanes, &worker).await
             }
             Err(error) => error.to_string(),
@@ -90,12 +97,46 @@ pub async fn run_reaction<R: Reaction>(
     lanes.drain().await;
 }
 
-/// Opens the durable, and creates it when it is not there: a deleted one starts again from the first event,
-/// and the reaction's own record keeps it from doing anything twice.
-async fn open<R: Reaction>(connection: &Connection) -> Result<pull::Stream, async_nats::Error> {
+/// Makes the durable anew where it left off, so that everything it has not acknowledged comes again now and in
+/// order: the server would deliver the new first, and what another process had in hand only after a while.
+async fn renew<R: Reaction>(connection: &Connection) -> Result<pull::Stream, async_nats::Error> {
+    let jetstream = &connection.jetstream;
+    let found = jetstream.get_consumer_from_stream::<pull::Config, _, _>(R::NAME, names::EVENTS);
+    let floor = match found.await {
+        Ok(consumer) => {
+            jetstream.delete_consumer_from_stream(R::NAME, names::EVENTS).await?;
+            consumer.cached_info().ack_floor.stream_sequence
+        }
+        Err(error) if is_missing(&error) => 0,
+        Err(error) => return Err(error.into()),
+    };
+    create::<R>(connection, floor).await
+}
+
+/// Opens the durable. One that was deleted starts from the first event, and the reaction's own record keeps it
+/// from doing anything twice.
+async fn reopen<R: Reaction>(connection: &Connection) -> Result<pull::Stream, async_nats::Error> {
+    let jetstream = &connection.jetstream;
+    let found = jetstream.get_consumer_from_stream::<pull::Config, _, _>(R::NAME, names::EVENTS);
+    match found.await {
+        Ok(consumer) => Ok(consumer.messages().await?),
+        Err(error) if is_missing(&error) => create::<R>(connection, 0).await,
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn is_missing(error: &ConsumerError) -> bool {
+    matches!(error.kind(), ConsumerErrorKind::JetStream(error)
+        if error.error_code() == ErrorCode::CONSUMER_NOT_FOUND)
+}
+
+async fn create<R: Reaction>(
+    connection: &Connection,
+    after: u64,
+) -> Result<pull::Stream, async_nats::Error> {
     let config = pull::Config {
         durable_name: Some(R::NAME.to_owned()),
-        deliver_policy: DeliverPolicy::All,
+        deliver_policy: DeliverPolicy::ByStartSequence { start_sequence: after + 1 },
         ack_policy: AckPolicy::Explicit,
         ack_wait: ACK_WAIT,
         max_deliver: -1,
@@ -160,6 +201,13 @@ struct Worker<R> {
     stop: CancellationToken,
 }
 
+/// How often a message was tried, and how often that was its own fault.
+#[derive(Default)]
+struct Attempts {
+    all: u32,
+    failed: u32,
+}
+
 /// How a message leaves our hands.
 enum Settled {
     /// The reaction is done with it.
@@ -198,19 +246,20 @@ impl<R: Reaction> Worker<R> {
 
     /// Tries until there is an end, with growing pauses.
     async fn settle(&self, message: &StreamMessage) -> Settled {
-        let mut attempt = 0;
+        let mut attempts = Attempts::default();
         while !self.stop.is_cancelled() {
-            let reason = match self.step(message, &mut attempt).await {
+            let reason = match self.step(message, &mut attempts).await {
                 Ok(settled) => return settled,
                 Err(reason) => reason,
             };
             metrics::counter!("consumer_retries_total", "consumer" => R::NAME).increment(1);
-            let pause = Backoff::default().pause(attempt);
+            attempts.all += 1;
+            let pause = Backoff::default().pause(attempts.all);
             tracing::warn!(
                 consumer = R::NAME,
                 position = message.position,
                 reason,
-                attempt,
+                attempt = attempts.all,
                 ?pause,
                 "event is tried again"
             );
@@ -223,21 +272,28 @@ impl<R: Reaction> Worker<R> {
     }
 
     /// One attempt, or parking behind an earlier dead letter of the aggregate. An error means: again.
-    async fn step(&self, message: &StreamMessage, attempt: &mut u32) -> Result<Settled, String> {
+    async fn step(
+        &self,
+        message: &StreamMessage,
+        attempts: &mut Attempts,
+    ) -> Result<Settled, String> {
         let dead = self.dead_letters.last(&message.subject).await;
         let reason = match dead.map_err(|error| error.to_string())? {
             // It is there already: the process ended before the server heard of it.
-            Some(position) if position >= message.position => return Ok(Settled::DeadLetter),
+            Some(position) if position == message.position => return Ok(Settled::DeadLetter),
             Some(position) => format!("parked behind the dead letter at position {position}"),
-            None => {
-                *attempt += 1;
-                match self.react(message).await {
-                    Outcome::Done => return Ok(Settled::Done),
-                    Outcome::Retry(reason) if *attempt < MAX_ATTEMPTS => return Err(reason),
-                    Outcome::Retry(reason) => format!("gave up after {attempt} attempts: {reason}"),
-                    Outcome::GiveUp(reason) => reason,
+            None => match self.react(message).await {
+                Outcome::Done => return Ok(Settled::Done),
+                Outcome::Wait(reason) => return Err(reason),
+                Outcome::Retry(reason) if attempts.failed + 1 < MAX_ATTEMPTS => {
+                    attempts.failed += 1;
+                    return Err(reason);
                 }
-            }
+                Outcome::Retry(reason) => {
+                    format!("gave up after {MAX_ATTEMPTS} attempts: {reason}")
+                }
+                Outcome::GiveUp(reason) => reason,
+            },
         };
         // Stored before the server hears that we are done with it.
         self.dead_letters.store(message, &reason).await.map_err(|error| error.to_string())?;
@@ -256,9 +312,10 @@ impl<R: Reaction> Worker<R> {
             event.type = event.event.event_type,
             event.position = event.position,
             correlation.id = %event.event.metadata.correlation_id,
+            traceparent = event.event.metadata.traceparent,
         );
         let Ok(_permit) = self.permits.acquire().await else {
-            return Outcome::Retry("the consumer is closing".to_owned());
+            return Outcome::Wait("the consumer is closing".to_owned());
         };
         AssertUnwindSafe(self.reaction.react(&event).instrument(span))
             .catch_unwind()

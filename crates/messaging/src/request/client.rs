@@ -117,10 +117,11 @@ impl RequestClient {
                 RequestErrorKind::NoResponders => {
                     RequestError::NoService { subject: subject.clone() }
                 }
-                RequestErrorKind::TimedOut => RequestError::TimedOut { subject: subject.clone() },
-                _ => {
+                RequestErrorKind::InvalidSubject | RequestErrorKind::MaxPayloadExceeded => {
                     RequestError::Malformed { subject: subject.clone(), reason: error.to_string() }
                 }
+                // Whatever else went wrong, the request may have been on its way.
+                _ => RequestError::TimedOut { subject: subject.clone() },
             },
         )?;
         let error = reply.headers.as_ref().and_then(|headers| headers.get(NATS_SERVICE_ERROR));

@@ -83,7 +83,7 @@ impl RequestServer {
                     command = format!("{}.{}", C::CONTEXT, C::VERB),
                     command.id = %command.id,
                     correlation.id = %command.correlation_id,
-                    user.id = %command.actor.user_id,
+                    traceparent = command.traceparent,
                 );
                 encode(&handler(command).instrument(span).await?)
             }
@@ -113,6 +113,7 @@ impl RequestServer {
                     "query",
                     query = format!("{}.{}", Q::CONTEXT, Q::NAME),
                     correlation.id = %query.correlation_id,
+                    traceparent = query.traceparent,
                 );
                 encode(&handler(query).instrument(span).await?)
             }

@@ -60,7 +60,7 @@ async fn a_guest_may_watch_events() {
 
     let server = NatsServer::provisioned().await;
     let guest = async_nats::connect(server.url()).await.expect("guests may connect");
-    let mut events = guest.subscribe("events.>").await.expect("subscribed");
+    let mut events = guest.subscribe("events.article.*").await.expect("subscribed");
     // The answer to any request comes after the subscription.
     let _ = guest.request("queries.article.get", "{}".into()).await;
     let writer = test_support::ArticleWriter::new(&server).await;

@@ -15,6 +15,7 @@ use axum::{
     middleware::{self, Next},
     response::{IntoResponse, Response},
 };
+use http_body_util::LengthLimitError;
 use tokio::{net::TcpListener, sync::Mutex};
 use tower::ServiceExt as _;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -45,7 +46,8 @@ struct Inner {
     settings: HttpSettings,
     lifecycle: Lifecycle,
     health: Health,
-    routes: RwLock<Router>,
+    /// What is mounted, and the same with the answer to everything else.
+    routes: RwLock<(Router, Router)>,
     address: Mutex<Option<SocketAddr>>,
 }
 
@@ -53,8 +55,9 @@ impl Site {
     /// A site that serves as long as `lifecycle` does.
     #[must_use]
     pub fn new(settings: HttpSettings, lifecycle: Lifecycle, health: Health) -> Self {
-        let routes = RwLock::new(admin::probes(health.clone()));
-        let address = Mutex::new(None);
+        let probes = admin::probes(health.clone());
+        let served = with_fallback(&probes, &health);
+        let (routes, address) = (RwLock::new((probes, served)), Mutex::new(None));
         Self { inner: Arc::new(Inner { settings, lifecycle, health, routes, address }) }
     }
 
@@ -79,7 +82,9 @@ impl Site {
         };
         let routes = routes.layer(middleware::from_fn(measure));
         let mut mounted = self.inner.routes.write().unwrap_or_else(PoisonError::into_inner);
-        *mounted = mounted.clone().merge(routes);
+        let merged = mounted.0.clone().merge(routes);
+        let served = with_fallback(&merged, &self.inner.health);
+        *mounted = (merged, served);
         Ok(bound)
     }
 
@@ -103,11 +108,10 @@ impl Site {
     }
 }
 
-/// Hands the request to whatever is mounted by now.
-async fn dispatch(State(site): State<Arc<Inner>>, request: Request) -> Response {
-    let routes = site.routes.read().unwrap_or_else(PoisonError::into_inner).clone();
-    let health = site.health.clone();
-    let routes = routes.fallback(move || async move {
+/// `routes`, and a problem for every other path.
+fn with_fallback(routes: &Router, health: &Health) -> Router {
+    let health = health.clone();
+    routes.clone().fallback(move || async move {
         if health.is_ready() {
             let detail = "there is nothing at this path";
             return Problem::new(StatusCode::NOT_FOUND, "no-such-path", detail);
@@ -115,7 +119,12 @@ async fn dispatch(State(site): State<Arc<Inner>>, request: Request) -> Response 
         // What is missing may be about to be mounted.
         let detail = "the service is starting or a part of it is down";
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail).retry_after(1)
-    });
+    })
+}
+
+/// Hands the request to whatever is mounted by now.
+async fn dispatch(State(site): State<Arc<Inner>>, request: Request) -> Response {
+    let routes = site.routes.read().unwrap_or_else(PoisonError::into_inner).1.clone();
     let Ok(response) = routes.oneshot(request).await;
     match response.status() {
         StatusCode::METHOD_NOT_ALLOWED => method_not_allowed(&response),
@@ -150,7 +159,8 @@ async fn receive(max: usize, request: Request, next: Next) -> Response {
 }
 
 fn is_too_long(error: &axum::Error) -> bool {
-    error.source().is_some_and(|source| source.is::<http_body_util::LengthLimitError>())
+    let source = error.source().and_then(|source| source.downcast_ref::<LengthLimitError>());
+    source.is_some()
 }
 
 /// Ends what takes too long; a client that sends its body slowly is the usual cause.

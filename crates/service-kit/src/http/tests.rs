@@ -21,6 +21,12 @@ fn client() -> reqwest::Client {
     reqwest::Client::builder().timeout(Duration::from_secs(10)).build().expect("a client")
 }
 
+fn ready() -> Health {
+    let health = Health::default();
+    health.component("test").ready();
+    health
+}
+
 struct TestSite {
     lifecycle: Lifecycle,
     address: std::net::SocketAddr,
@@ -35,7 +41,7 @@ async fn site(routes: Router) -> TestSite {
         max_body_bytes: 1024,
     };
     let lifecycle = Lifecycle::new(Duration::from_secs(5));
-    let site = Site::new(settings, lifecycle.clone(), Health::default());
+    let site = Site::new(settings, lifecycle.clone(), ready());
     let address = site.mount(routes).await.expect("bound");
     TestSite { lifecycle, address }
 }

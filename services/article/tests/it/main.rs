@@ -72,7 +72,7 @@ async fn an_event_is_a_cloudevent_on_the_subject_of_its_article() {
         (event.event_type.as_str(), event.schema_version, event.version),
         ("article.created", 1, 1)
     );
-    assert_eq!(event.id, command.id.event_id(0));
+    assert_eq!(event.id, command.id.event_id(accepted.aggregate_id, 0));
     assert_eq!(event.time, command.issued_at);
     let metadata = &event.metadata;
     assert_eq!(metadata.correlation_id, command.correlation_id);

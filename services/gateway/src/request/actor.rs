@@ -1,21 +1,15 @@
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use eventsourcing::Actor;
-use service_kit::{Problem, auth::TokenError};
+use service_kit::Problem;
 
-use super::headers;
 use crate::Gateway;
 
 /// Who sends the request; `None` without a token. A token that is there must be valid.
 pub(super) fn optional(gateway: &Gateway, headers: &HeaderMap) -> Result<Option<Actor>, Problem> {
-    let Some(value) = headers::text(headers, &header::AUTHORIZATION)? else { return Ok(None) };
-    let token = match value.split_once(' ') {
-        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
-        _ => return Err(unauthorized("a bearer token was expected")),
+    let claims = gateway.tokens.check_headers(headers);
+    let Some(claims) = claims.map_err(|error| unauthorized(&error.to_string()))? else {
+        return Ok(None);
     };
-    let claims = gateway
-        .tokens
-        .check(token)
-        .map_err(|error: TokenError| unauthorized(&error.to_string()))?;
     let user_id = claims.sub.parse().map_err(|_| unauthorized("the token names no usable user"))?;
     Ok(Some(Actor { user_id, roles: claims.roles }))
 }

@@ -19,7 +19,7 @@ fn start(server: &NatsServer, data_dir: &Path, smtp_url: &str) -> Lifecycle {
         nats: server.settings("notification"),
         notification: NotificationSettings {
             database: String::new(),
-            smtp_url: smtp_url.to_owned(),
+            smtp_url: smtp_url.into(),
             mail_dir: String::new(),
             from: "Newswire <newswire@localhost>".to_owned(),
             mail_domain: "example.org".to_owned(),
