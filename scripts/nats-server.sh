@@ -70,6 +70,8 @@ if [ -x "$target" ] && new_enough "$target"; then
     exit 0
 fi
 if command -v nats-server >/dev/null 2>&1 && new_enough nats-server; then
+    # An old one here would be found first.
+    rm -f "$target"
     exit 0
 fi
 if [ "$arch" = none ]; then

@@ -7,10 +7,11 @@ use std::{
 
 use eventsourcing::RecordedEvent;
 use messaging::feed::StreamMessage;
+use tokio::sync::watch;
 
 use crate::{
     frame,
-    queue::Sender,
+    queue::{Queued, Sender},
     topic::{Topic, topics_of},
 };
 
@@ -29,6 +30,7 @@ impl ClientId {
 #[derive(Debug)]
 pub(crate) struct Hub {
     state: Mutex<State>,
+    progress: watch::Sender<u64>,
 }
 
 #[derive(Debug)]
@@ -44,7 +46,8 @@ impl Hub {
     /// A hub that has handed out everything up to `position`.
     pub(crate) fn new(position: u64) -> Self {
         let (clients, topics) = (HashMap::new(), HashMap::new());
-        Self { state: Mutex::new(State { position, next_client: 0, clients, topics }) }
+        let state = Mutex::new(State { position, next_client: 0, clients, topics });
+        Self { state, progress: watch::Sender::new(position) }
     }
 
     /// A client appears; what it wants goes to `queue`.
@@ -76,12 +79,19 @@ impl Hub {
         state.position
     }
 
-    /// The client does not want `topics` any more.
-    pub(crate) fn unsubscribe(&self, client: ClientId, topics: &[Topic]) {
+    /// The client does not want `topics` any more: no event after the returned position is queued because of them.
+    pub(crate) fn unsubscribe(&self, client: ClientId, topics: &[Topic]) -> u64 {
         let mut state = self.lock();
         for topic in topics {
             state.unsubscribe(client, topic);
         }
+        state.position
+    }
+
+    /// Returns when everything up to `position` was handed out.
+    pub(crate) async fn reaches(&self, position: u64) {
+        // The sender is in `self`, so it cannot be gone.
+        let _ = self.progress.subscribe().wait_for(|reached| *reached >= position).await;
     }
 
     /// Hands out messages of the stream, in order. What is no event of ours is nobody's topic.
@@ -92,6 +102,9 @@ impl Hub {
             let clients = event.map_or(0, |event| state.publish(&event));
             state.position = message.position;
             metrics::counter!("push_frames_total").increment(clients);
+        }
+        if let Some(last) = messages.last() {
+            self.progress.send_replace(last.position);
         }
     }
 
@@ -112,7 +125,7 @@ impl State {
                 if reached.insert(*client)
                     && let Some(queue) = self.clients.get(client)
                 {
-                    queue.push(frame.clone());
+                    queue.push(Queued { position: event.position, frame: frame.clone() });
                 }
             }
         }

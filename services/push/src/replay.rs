@@ -1,64 +1,53 @@
 //! The past of some topics, from the stream.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use axum::extract::ws::Utf8Bytes;
-use messaging::feed::{Feed, FeedError, FeedReader};
+use messaging::feed::{Feed, FeedError, StreamMessage};
 
 use crate::{
     frame,
     topic::{Topic, topics_of},
 };
 
-/// How many messages are read at once.
-const MAX_BATCH: usize = 256;
+/// How many messages are read at once: few enough that sixteen readers of large events fit into memory.
+const PAGE: usize = 100;
+/// The pause when a replica of the stream has not got there yet.
+const PAUSE: Duration = Duration::from_millis(50);
 
-/// The events of `wanted` after one position, up to and including another.
+/// The events of `wanted` behind one position, up to and including another.
 pub(crate) struct Replay {
-    reader: FeedReader,
-    wanted: Vec<Topic>,
+    pub(crate) wanted: Vec<Topic>,
     /// The client's other topics, and the position after which it hears of each anyway.
-    others: HashMap<Topic, u64>,
-    to: u64,
-    done: bool,
+    pub(crate) others: HashMap<Topic, u64>,
+    pub(crate) position: u64,
+    pub(crate) to: u64,
 }
 
 impl Replay {
-    /// Opens the stream behind `since`.
-    pub(crate) async fn open(
-        feed: &Feed,
-        wanted: Vec<Topic>,
-        others: HashMap<Topic, u64>,
-        since: u64,
-        to: u64,
-    ) -> Result<Self, FeedError> {
-        let reader = feed.after(since).await?;
-        Ok(Self { reader, wanted, others, to, done: since >= to })
+    /// The next frames; `None` at the end.
+    pub(crate) async fn next(&mut self, feed: &Feed) -> Result<Option<Vec<Utf8Bytes>>, FeedError> {
+        if self.position >= self.to {
+            return Ok(None);
+        }
+        let page = feed.page(self.position, PAGE).await?;
+        match page.last() {
+            Some(last) => self.position = last.position,
+            None => tokio::time::sleep(PAUSE).await,
+        }
+        let past = page.iter().filter(|message| message.position <= self.to);
+        Ok(Some(past.filter_map(|message| self.frame(message)).collect()))
     }
 
-    /// The next frames; `None` at the end. Safe to cancel.
-    pub(crate) async fn next(&mut self) -> Option<Vec<Utf8Bytes>> {
-        if self.done {
+    fn frame(&self, message: &StreamMessage) -> Option<Utf8Bytes> {
+        let event = message.event().ok()?;
+        let topics = topics_of(&event);
+        let heard =
+            |topic: &Topic| self.others.get(topic).is_some_and(|from| event.position > *from);
+        if topics.iter().any(heard) {
             return None;
         }
-        let mut frames = Vec::new();
-        for message in self.reader.next_batch(MAX_BATCH).await {
-            if message.position > self.to {
-                self.done = true;
-                break;
-            }
-            self.done = message.position == self.to;
-            let Ok(event) = message.event() else { continue };
-            let topics = topics_of(&event);
-            let heard =
-                |topic: &Topic| self.others.get(topic).is_some_and(|from| event.position > *from);
-            if topics.iter().any(heard) {
-                continue;
-            }
-            if let Some(topic) = topics.iter().find(|topic| self.wanted.contains(topic)) {
-                frames.extend(frame::event(&event, topic));
-            }
-        }
-        Some(frames)
+        let topic = topics.iter().find(|topic| self.wanted.contains(topic))?;
+        frame::event(&event, topic)
     }
 }

@@ -15,8 +15,8 @@ const USERS: [&str; 6] = ["ADMIN", "GATEWAY", "ARTICLE", "PROJECTION", "NOTIFICA
 
 /// Writes the configuration into `dir`; tells its path.
 pub(super) fn write(dir: &Path, address: SocketAddr, sync: &str) -> anyhow::Result<PathBuf> {
-    if !sync.chars().all(|char| char.is_ascii_alphanumeric()) || sync.is_empty() {
-        let expected = "always, or a time such as 1s was expected";
+    if !is_sync(sync) {
+        let expected = "always, or a time such as 1s or 200ms was expected";
         return Err(SettingsError::wrong("embedded_nats.sync", expected).into());
     }
     let dir_text = dir.display();
@@ -30,7 +30,7 @@ logfile_size_limit: 10MB
 logfile_max_num: 3
 jetstream {{
   store_dir: "{dir_text}/jetstream"
-  sync_interval: {sync}
+  sync_interval: "{sync}"
 }}
 include "permissions.conf"
 "#
@@ -42,12 +42,20 @@ include "permissions.conf"
     Ok(path)
 }
 
+fn is_sync(text: &str) -> bool {
+    let number = text.strip_suffix("ms").or_else(|| text.strip_suffix('s'));
+    text == "always" || number.is_some_and(|number| number.parse::<u32>().is_ok_and(|it| it > 0))
+}
+
 /// The password of every user of this installation, generated at the first start.
 pub(super) fn password(dir: &Path) -> anyhow::Result<String> {
     let path = dir.join("password");
     auth::generate_key(&path).with_context(|| format!("writing {} failed", path.display()))?;
     let password = fs::read_to_string(&path);
-    Ok(password.with_context(|| format!("reading {} failed", path.display()))?.trim().to_owned())
+    let password = password.with_context(|| format!("reading {} failed", path.display()))?;
+    // An empty one would connect as a guest.
+    anyhow::ensure!(!password.trim().is_empty(), "{} is empty: remove it", path.display());
+    Ok(password.trim().to_owned())
 }
 
 /// What `permissions.conf` reads from the environment.

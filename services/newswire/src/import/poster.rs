@@ -72,10 +72,13 @@ impl Poster {
             .send()
             .await
             .with_context(|| format!("no answer from {}: is Newswire running there?", self.url))?;
-        if response.status() == StatusCode::UNAUTHORIZED {
-            bail!("{} does not take the token", self.url);
+        match response.status() {
+            StatusCode::UNAUTHORIZED => bail!("{} does not take the token", self.url),
+            // It is there and may be starting: each article is tried again.
+            StatusCode::SERVICE_UNAVAILABLE => Ok(()),
+            status if status.is_success() => Ok(()),
+            status => bail!("{} answers {status}: is that Newswire?", self.url),
         }
-        Ok(())
     }
 
     /// Posts `draft` until there is an outcome.
@@ -124,7 +127,11 @@ async fn outcome(response: Response) -> Attempt {
     let reason = problem.map_or_else(|| status.to_string(), |problem| problem.text());
     match status {
         StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT => Attempt::Again(reason),
-        _ if status.is_client_error() => Attempt::Outcome(Posted::Refused(reason)),
+        StatusCode::BAD_REQUEST
+        | StatusCode::PAYLOAD_TOO_LARGE
+        | StatusCode::UNPROCESSABLE_ENTITY => Attempt::Outcome(Posted::Refused(reason)),
+        // Not about the article: the token has ended, or the address is another one's.
+        _ if status.is_client_error() => Attempt::Outcome(Posted::Failed(reason)),
         _ => Attempt::Again(format!("{}: {reason}", status.as_u16())),
     }
 }

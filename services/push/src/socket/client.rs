@@ -27,7 +27,7 @@ const PATIENCE: Duration = Duration::from_secs(75);
 pub(super) struct Client {
     pub(super) push: Push,
     pub(super) id: ClientId,
-    queue: Receiver,
+    pub(super) queue: Receiver,
     overflow: CancellationToken,
     pub(super) claims: Option<Claims>,
     /// Its topics, each with the position after which it hears of it.
@@ -57,28 +57,25 @@ impl Client {
     }
 
     async fn run(&mut self, socket: &mut WebSocket) -> End {
-        let stop = self.push.lifecycle.stop_token().clone();
         let mut heard = Instant::now();
         let mut ping = tokio::time::interval_at(heard + PING, PING);
         loop {
-            let expiry = self.expires_in();
             let outcome = tokio::select! {
-                () = stop.cancelled() => Err(End::Stopping),
-                () = tokio::time::sleep(expiry.unwrap_or(Duration::MAX)), if expiry.is_some() => {
-                    Err(End::Expired)
-                }
+                end = self.ended() => Err(end),
                 frame = self.queue.pop() => match frame {
                     Some(frame) => self.send(socket, frame).await,
                     None => Err(End::TooSlow),
                 },
-                message = socket.recv() => {
-                    heard = Instant::now();
-                    match message {
-                        Some(Ok(message)) => self.receive(socket, message).await,
-                        Some(Err(_)) => Err(End::BadMessage),
-                        None => Err(End::Gone),
+                message = socket.recv() => match message {
+                    Some(Ok(message)) => {
+                        let outcome = self.receive(socket, message).await;
+                        // An answer may take long, a replay most of all.
+                        heard = Instant::now();
+                        outcome
                     }
-                }
+                    Some(Err(_)) => Err(End::BadMessage),
+                    None => Err(End::Gone),
+                },
                 _ = ping.tick() => if heard.elapsed() < PATIENCE {
                     self.deliver(socket, Message::Ping(Bytes::new())).await
                 } else {
@@ -87,6 +84,23 @@ impl Client {
             };
             if let Err(end) = outcome {
                 return end;
+            }
+        }
+    }
+
+    /// Returns when the server stops or the token ends.
+    pub(super) fn ended(&self) -> impl Future<Output = End> + use<> {
+        let (stop, left) = (self.push.lifecycle.stop_token().clone(), self.expires_in());
+        async move {
+            let expiry = async {
+                match left {
+                    Some(left) => tokio::time::sleep(left).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = stop.cancelled() => End::Stopping,
+                () = expiry => End::Expired,
             }
         }
     }
@@ -128,10 +142,12 @@ impl Client {
                     Err(complaint) => return Ok(Err(complaint)),
                 }
             }
-            ClientFrame::Unsubscribe { topics } => match subscription::parse(&topics) {
-                Ok(topics) => self.unsubscribe(&topics),
-                Err(complaint) => return Ok(Err(complaint)),
-            },
+            ClientFrame::Unsubscribe { topics } => {
+                return match subscription::parse(&topics) {
+                    Ok(topics) => self.unsubscribe(socket, &topics).await.map(Ok),
+                    Err(complaint) => Ok(Err(complaint)),
+                };
+            }
             ClientFrame::Subscribe { topics, since } => {
                 return match self.allowed(&topics) {
                     Ok(topics) => self.subscribe(socket, topics, since).await.map(Ok),

@@ -1,8 +1,6 @@
 //! What a client subscribes to.
 
-use std::collections::HashMap;
-
-use axum::extract::ws::{Utf8Bytes, WebSocket};
+use axum::extract::ws::WebSocket;
 use eventsourcing::UserId;
 
 use super::{
@@ -32,63 +30,98 @@ impl Client {
         }
     }
 
-    pub(super) fn unsubscribe(&mut self, topics: &[Topic]) -> Utf8Bytes {
-        self.push.hub.unsubscribe(self.id, topics);
+    /// What is queued already is still sent, so that nothing comes after the answer.
+    pub(super) async fn unsubscribe(
+        &mut self,
+        socket: &mut WebSocket,
+        topics: &[Topic],
+    ) -> Result<(), End> {
+        let position = self.push.hub.unsubscribe(self.id, topics);
         for topic in topics {
             self.topics.remove(topic);
         }
-        ServerFrame::Unsubscribed { topics: self.topic_names() }.text()
+        self.send_queued(socket, position).await?;
+        let unsubscribed = ServerFrame::Unsubscribed { topics: self.topic_names() };
+        self.send(socket, unsubscribed.text()).await
     }
 
-    /// Registers, tells where live events begin, replays what was before; the queue holds what comes meanwhile.
+    /// Registers, sends what was queued until then, tells where live events begin, replays what was before; the
+    /// queue holds what comes meanwhile.
     pub(super) async fn subscribe(
         &mut self,
         socket: &mut WebSocket,
-        mut topics: Vec<Topic>,
+        topics: Vec<Topic>,
         since: Option<u64>,
     ) -> Result<(), End> {
-        topics.retain(|topic| !self.topics.contains_key(topic));
-        let position = self.push.hub.subscribe(self.id, &topics);
-        // A cursor from the future belongs to another stream.
-        let recovered = since.is_none_or(|since| since <= position);
-        let from = since.filter(|_| recovered).unwrap_or(position);
+        let known = self.is_of_this_stream(since).await?;
+        let (held, wanted): (Vec<Topic>, Vec<Topic>) =
+            topics.into_iter().partition(|topic| self.topics.contains_key(topic));
+        let position = self.push.hub.subscribe(self.id, &wanted);
+        self.send_queued(socket, position).await?;
+        let from = since.filter(|_| known).unwrap_or(position);
+        // A topic that the client has already is not replayed again.
+        let heard = |topic: &Topic| self.topics.get(topic).is_some_and(|heard| *heard <= from);
+        let recovered = known && (since.is_none() || held.iter().all(heard));
         let others = self.topics.clone();
-        self.topics.extend(topics.iter().map(|topic| (topic.clone(), from)));
+        self.topics.extend(wanted.iter().map(|topic| (topic.clone(), from)));
         let names = self.topic_names();
         let subscribed = ServerFrame::Subscribed { topics: names, position, recovered };
         self.send(socket, subscribed.text()).await?;
-        if from < position && !topics.is_empty() {
-            self.replay(socket, topics, others, from, position).await?;
+        self.replay(socket, Replay { wanted, others, position: from, to: position }).await
+    }
+
+    /// Whether `since` is a position of this stream; returns when the hub has got there.
+    async fn is_of_this_stream(&self, since: Option<u64>) -> Result<bool, End> {
+        let Some(since) = since else { return Ok(true) };
+        let last = self.push.feed.last_position().await.map_err(|error| {
+            tracing::warn!(%error, "asking for the last position failed");
+            End::Failed
+        })?;
+        if since > last {
+            return Ok(false);
+        }
+        self.unless_ended(async {
+            self.push.hub.reaches(since).await;
+            Ok(())
+        })
+        .await?;
+        Ok(true)
+    }
+
+    async fn send_queued(&mut self, socket: &mut WebSocket, position: u64) -> Result<(), End> {
+        while let Some(frame) = self.queue.pop_until(position) {
+            self.send(socket, frame).await?;
         }
         Ok(())
     }
 
-    async fn replay(
-        &self,
-        socket: &mut WebSocket,
-        topics: Vec<Topic>,
-        others: HashMap<Topic, u64>,
-        from: u64,
-        to: u64,
-    ) -> Result<(), End> {
-        let stop = self.push.lifecycle.stop_token();
-        let replay = async {
-            let _permit = self.push.replays.acquire().await.map_err(|_| End::Failed)?;
-            let opened = Replay::open(&self.push.feed, topics, others, from, to).await;
-            let mut replay = opened.map_err(|error| {
-                tracing::warn!(%error, "opening a replay failed");
-                End::Failed
-            })?;
-            while let Some(frames) = replay.next().await {
+    async fn replay(&self, socket: &mut WebSocket, mut replay: Replay) -> Result<(), End> {
+        if replay.wanted.is_empty() {
+            return Ok(());
+        }
+        self.unless_ended(async {
+            loop {
+                // Held while reading only: a client that reads slowly keeps nobody from replaying.
+                let permit = self.push.replays.acquire().await.map_err(|_| End::Failed)?;
+                let page = replay.next(&self.push.feed).await.map_err(|error| {
+                    tracing::warn!(%error, "a replay failed");
+                    End::Failed
+                })?;
+                drop(permit);
+                let Some(frames) = page else { return Ok(()) };
                 for frame in frames {
                     self.send(socket, frame).await?;
                 }
             }
-            Ok(())
-        };
+        })
+        .await
+    }
+
+    /// What `work` gives, unless the server stops or the token ends first.
+    async fn unless_ended<T>(&self, work: impl Future<Output = Result<T, End>>) -> Result<T, End> {
         tokio::select! {
-            () = stop.cancelled() => Err(End::Stopping),
-            result = replay => result,
+            result = work => result,
+            end = self.ended() => Err(end),
         }
     }
 

@@ -5,7 +5,7 @@ mod client;
 use std::time::Duration;
 
 use push::{PushSettings, Settings};
-use serde_json::{Value, json};
+use serde_json::json;
 use service_kit::{
     Lifecycle,
     auth::{AuthSettings, Tokens},
@@ -150,6 +150,34 @@ async fn a_second_topic_with_a_past_does_not_double_the_first() {
 }
 
 #[tokio::test]
+async fn a_topic_that_was_left_and_is_taken_up_again_doubles_nothing() {
+    let service = TestService::start().await;
+    let mut client = service.client().await;
+    client.subscribe(json!(["articles"]), None).await;
+    for number in 0..3 {
+        service.writer.create("ann", &number.to_string(), "C").await;
+    }
+    // None of the three is read yet: they are on their way or still queued.
+    client.send(r#"{"type":"unsubscribe","topics":["articles"]}"#).await;
+    let mut seen = Vec::new();
+    loop {
+        let frame = client.frame().await;
+        if frame["type"] == "unsubscribed" {
+            break;
+        }
+        seen.push(frame["position"].as_u64().expect("a position"));
+    }
+    let last = seen.last().copied().unwrap_or(0);
+    service.writer.create("ann", "meanwhile", "C").await;
+    client.subscribe(json!(["articles"]), Some(last)).await;
+    while seen.len() < 4 {
+        seen.push(client.events(1).await[0]["position"].as_u64().expect("a position"));
+    }
+    assert_eq!(seen, [1, 2, 3, 4]);
+    service.lifecycle.finish().await.expect("an orderly end");
+}
+
+#[tokio::test]
 async fn a_cursor_from_the_future_is_not_recovered() {
     let service = TestService::start().await;
     let mut client = service.client().await;
@@ -264,6 +292,5 @@ async fn events_go_on_after_the_server_was_killed() {
     service.server.restart();
     let after = ArticleWriter::new(&service.server).await.create("ann", "after", "C").await;
     assert_eq!(client.events(1).await[0]["position"], after.head.position);
-    let _: Value = json!(null);
     service.lifecycle.finish().await.expect("an orderly end");
 }
