@@ -1,6 +1,6 @@
 # `make run` and `make test` are all that is needed; each installs what it lacks into .tools/.
 
-.PHONY: run test lint build tools test-tools clean
+.PHONY: run test lint bench build tools test-tools clean
 .DEFAULT_GOAL := help
 
 help: ## Say what there is
@@ -18,6 +18,9 @@ lint: ## Check format, lints, documentation
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- --deny warnings
 	RUSTDOCFLAGS="--deny warnings" cargo doc --locked --workspace --no-deps --quiet
+
+bench: tools ## Measure beside the bare NATS client; takes about two minutes
+	cargo run --locked --release --package bench
 
 build: ## Build every binary, for use
 	cargo build --locked --release --workspace

@@ -6,6 +6,7 @@
 mod client;
 mod error;
 mod server;
+mod turns;
 
 pub use client::{RequestClient, RequestError};
 pub use error::ServiceError;

@@ -4,6 +4,7 @@
 
 use std::{
     collections::BTreeSet,
+    num::NonZeroUsize,
     path::{Path, PathBuf},
 };
 
@@ -149,7 +150,7 @@ pub struct HttpSettings {
     /// The public address.
     pub listen: std::net::SocketAddr,
     /// Connections at once.
-    pub max_connections: usize,
+    pub max_connections: NonZeroUsize,
     /// For a request's headers, in milliseconds.
     pub header_timeout_ms: u64,
     /// For a whole request, in milliseconds.

@@ -9,7 +9,7 @@ pub fn context() -> Context {
     let health = Health::default();
     let http = HttpSettings {
         listen: "127.0.0.1:0".parse().expect("an address"),
-        max_connections: 1000,
+        max_connections: 1000.try_into().expect("not zero"),
         header_timeout_ms: 10_000,
         request_timeout_ms: 10_000,
         max_body_bytes: 256 * 1024,

@@ -19,27 +19,37 @@ const USERS: [&str; 6] = ["admin", "gateway", "article", "projection", "notifica
 pub struct NatsServer {
     child: Child,
     port: u16,
+    sync: String,
     dir: TempDir,
 }
 
 impl NatsServer {
     /// Starts a server and waits until it answers. It has no streams.
     pub async fn start() -> Self {
+        Self::start_with_sync("1s").await
+    }
+
+    /// Starts a server that has Newswire's streams and syncs to disk as `sync` says: `always`, or a time.
+    pub async fn provisioned_with_sync(sync: &str) -> Self {
+        let server = Self::start_with_sync(sync).await;
+        let admin = server.connect("admin").await;
+        topology::provision(&admin, 1).await.expect("the streams are provisioned");
+        server
+    }
+
+    async fn start_with_sync(sync: &str) -> Self {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let ports = dir.path().join("ports");
         fs::create_dir(&ports).expect("a folder for the ports file");
-        write_config(dir.path(), "-1");
+        write_config(dir.path(), "-1", sync);
         let child = spawn(dir.path());
         let port = eventually("nats-server to tell its port", || async { read_port(&ports) }).await;
-        Self { child, port, dir }
+        Self { child, port, sync: sync.to_owned(), dir }
     }
 
     /// Starts a server that has Newswire's streams.
     pub async fn provisioned() -> Self {
-        let server = Self::start().await;
-        let admin = server.connect("admin").await;
-        topology::provision(&admin, 1).await.expect("the streams are provisioned");
-        server
+        Self::provisioned_with_sync("1s").await
     }
 
     /// Where it listens: `nats://127.0.0.1:PORT`.
@@ -99,7 +109,7 @@ impl NatsServer {
 
     /// Starts it again after [`kill`](Self::kill), on the same port with the same data.
     pub fn restart(&mut self) {
-        write_config(self.dir.path(), &self.port.to_string());
+        write_config(self.dir.path(), &self.port.to_string(), &self.sync);
         self.child = spawn(self.dir.path());
     }
 }
@@ -133,13 +143,13 @@ fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-fn write_config(dir: &Path, port: &str) {
+fn write_config(dir: &Path, port: &str, sync: &str) {
     let permissions = workspace().join("deploy/nats/permissions.conf");
     fs::copy(permissions, dir.join("permissions.conf")).expect("the permissions are copied");
     let store = dir.join("jetstream").display().to_string();
     let config = format!(
         "server_name: test\nlisten: \"127.0.0.1:{port}\"\n\
-         jetstream {{ store_dir: \"{store}\" }}\ninclude \"permissions.conf\"\n"
+         jetstream {{ store_dir: \"{store}\", sync_interval: \"{sync}\" }}\ninclude \"permissions.conf\"\n"
     );
     fs::write(dir.join("server.conf"), config).expect("the configuration is written");
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de::Error as _};
 use service_kit::auth::{self, AuthSettings};
 
 /// The key in the data folder.
@@ -37,7 +37,18 @@ pub(crate) struct ProvisionSettings {
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Replicas {
     /// How many servers keep each stream.
+    #[serde(deserialize_with = "replicas")]
     pub(crate) replicas: usize,
+}
+
+/// An odd number: an even one survives no more losses than the one below it.
+fn replicas<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+    let replicas = usize::deserialize(deserializer)?;
+    if [1, 3, 5].contains(&replicas) {
+        Ok(replicas)
+    } else {
+        Err(D::Error::custom(format!("nats.replicas is {replicas}: 1, 3 or 5 was expected")))
+    }
 }
 
 /// What minting a token needs.

@@ -11,7 +11,8 @@ use anyhow::Context as _;
 use messaging::{Connection, Link, NatsSettings, consumer::run_reaction};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
-use service_kit::Context;
+use service_kit::{Context, settings::SettingsError};
+use sqlx::sqlite::SqliteConnectOptions;
 
 use crate::{delivery::Delivery, message::Composer, notifier::Notifier, record::Record};
 
@@ -49,9 +50,14 @@ pub async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
     let ready = context.health.component("notification");
     let stop = context.lifecycle.stop_token();
     let own = &settings.notification;
-    let database = match own.database.as_str() {
-        "" => format!("sqlite:{}", settings.data_dir.join("notifications.db").display()),
-        url => url.to_owned(),
+    let database = match settings.notification.database.as_str() {
+        "" => SqliteConnectOptions::new().filename(settings.data_dir.join("notifications.db")),
+        url if url.starts_with("sqlite:") => url.parse()?,
+        _ => {
+            return Err(
+                SettingsError::wrong("notification.database", "sqlite:PATH was expected").into()
+            );
+        }
     };
     let mail_dir = match own.mail_dir.as_str() {
         "" => settings.data_dir.join("mail"),
@@ -59,7 +65,7 @@ pub async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
     };
     let composer = Composer::new(&own.from, &own.mail_domain)?;
     let delivery = Delivery::new(own.smtp_url.expose_secret(), mail_dir).await?;
-    let record = Record::open(&database).await.context("opening the record failed")?;
+    let record = Record::open(database).await.context("opening the record failed")?;
     let Some(connection) = Connection::open(&settings.nats, NAME, stop).await? else {
         return Ok(());
     };

@@ -1,7 +1,5 @@
 //! The database of what was sent.
 
-use std::str::FromStr as _;
-
 use eventsourcing::{EventId, RecordedEvent};
 use sqlx::{
     SqlitePool,
@@ -16,9 +14,9 @@ pub(crate) struct Record {
 }
 
 impl Record {
-    /// Opens the database at `url`, creates it when it is not there, and brings its table up to date.
-    pub(crate) async fn open(url: &str) -> Result<Self, sqlx::Error> {
-        let options = SqliteConnectOptions::from_str(url)?
+    /// Opens `database`, creates it when it is not there, and brings its table up to date.
+    pub(crate) async fn open(database: SqliteConnectOptions) -> Result<Self, sqlx::Error> {
+        let options = database
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             // What was sent cannot be learnt again from anywhere: it is on disk before the event is done.

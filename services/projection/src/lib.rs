@@ -9,7 +9,8 @@ use std::{path::PathBuf, time::Duration};
 use anyhow::Context as _;
 use messaging::{Connection, Link, NatsSettings, consumer::run_projector};
 use serde::Deserialize;
-use service_kit::Context;
+use service_kit::{Context, settings::SettingsError};
+use sqlx::sqlite::SqliteConnectOptions;
 
 use crate::{projector::ArticleProjector, read_model::ReadModel};
 
@@ -41,10 +42,15 @@ pub async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
     let ready = context.health.component("projection");
     let stop = context.lifecycle.stop_token();
     let database = match settings.projection.database.as_str() {
-        "" => format!("sqlite:{}", settings.data_dir.join("read-model.db").display()),
-        url => url.to_owned(),
+        "" => SqliteConnectOptions::new().filename(settings.data_dir.join("read-model.db")),
+        url if url.starts_with("sqlite:") => url.parse()?,
+        _ => {
+            return Err(
+                SettingsError::wrong("projection.database", "sqlite:PATH was expected").into()
+            );
+        }
     };
-    let read_model = ReadModel::open(&database).await.context("opening the read model failed")?;
+    let read_model = ReadModel::open(database).await.context("opening the read model failed")?;
     let Some(connection) = Connection::open(&settings.nats, NAME, stop).await? else {
         return Ok(());
     };

@@ -1,6 +1,6 @@
 //! The database: opening it, its position, who waits for a position.
 
-use std::{str::FromStr as _, time::Duration};
+use std::time::Duration;
 
 use sqlx::{
     Sqlite, SqlitePool, Transaction,
@@ -22,9 +22,9 @@ pub(crate) struct ReadModel {
 }
 
 impl ReadModel {
-    /// Opens the database at `url`, creates it when it is not there, and brings its tables up to date.
-    pub(crate) async fn open(url: &str) -> Result<Self, sqlx::Error> {
-        let options = SqliteConnectOptions::from_str(url)?
+    /// Opens `database`, creates it when it is not there, and brings its tables up to date.
+    pub(crate) async fn open(database: SqliteConnectOptions) -> Result<Self, sqlx::Error> {
+        let options = database
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             // Rows and position are lost or kept together, and what is lost comes again from the stream.

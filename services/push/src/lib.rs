@@ -7,7 +7,7 @@ mod replay;
 mod socket;
 mod topic;
 
-use std::sync::Arc;
+use std::{num::NonZeroUsize, sync::Arc};
 
 use axum::{Router, routing::get};
 use messaging::{Connection, Feed, Link, NatsSettings};
@@ -43,11 +43,11 @@ pub struct Settings {
 #[derive(Debug, Clone, Copy, Deserialize)]
 pub struct PushSettings {
     /// Bytes that may wait for one client.
-    pub max_queued_bytes: usize,
+    pub max_queued_bytes: NonZeroUsize,
     /// Topics of one client.
-    pub max_topics: usize,
+    pub max_topics: NonZeroUsize,
     /// Clients at once.
-    pub max_clients: usize,
+    pub max_clients: NonZeroUsize,
 }
 
 /// What every socket needs. Cheap to clone.
@@ -81,7 +81,7 @@ pub async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
         tokens,
         lifecycle: context.lifecycle.clone(),
         settings: settings.push,
-        places: Arc::new(Semaphore::new(settings.push.max_clients)),
+        places: Arc::new(Semaphore::new(settings.push.max_clients.get())),
         replays: Arc::new(Semaphore::new(MAX_REPLAYS)),
     };
     let routes = Router::new().route("/ws", get(socket::upgrade)).with_state(push);

@@ -14,7 +14,7 @@ use tokio::sync::Semaphore;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::Instrument;
 
-use super::ServiceError;
+use super::{ServiceError, turns::Turns};
 use crate::{
     Connection,
     names::{self, header},
@@ -38,6 +38,7 @@ pub struct RequestServer {
     service: Service,
     name: String,
     permits: Arc<Semaphore>,
+    turns: Arc<Turns>,
     tasks: TaskTracker,
     stopping: CancellationToken,
 }
@@ -57,6 +58,7 @@ impl RequestServer {
             service,
             name: name.to_owned(),
             permits: Arc::new(Semaphore::new(MAX_CONCURRENT)),
+            turns: Arc::default(),
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),
         })
@@ -70,8 +72,9 @@ impl RequestServer {
         Fut: Future<Output = Result<Reply<C::Output>, ServiceError>> + Send,
     {
         let subject = names::command(C::CONTEXT, C::VERB);
+        let turns = self.turns.clone();
         self.serve(C::VERB, subject, move |payload, traceparent| {
-            let handler = handler.clone();
+            let (handler, turns) = (handler.clone(), turns.clone());
             async move {
                 let mut command: CommandEnvelope<C> = match serde_json::from_slice(&payload) {
                     Ok(command) => command,
@@ -85,6 +88,8 @@ impl RequestServer {
                     correlation.id = %command.correlation_id,
                     traceparent = command.traceparent,
                 );
+                // Commands of one aggregate would only be in each other's way.
+                let _turn = turns.wait(command.aggregate_id()).await;
                 encode(&handler(command).instrument(span).await?)
             }
         })

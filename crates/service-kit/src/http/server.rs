@@ -33,7 +33,7 @@ pub struct Limits {
 impl From<&HttpSettings> for Limits {
     fn from(settings: &HttpSettings) -> Self {
         Self {
-            max_connections: settings.max_connections,
+            max_connections: settings.max_connections.get(),
             header_timeout: Duration::from_millis(settings.header_timeout_ms),
         }
     }

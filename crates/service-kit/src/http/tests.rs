@@ -35,7 +35,7 @@ struct TestSite {
 async fn site(routes: Router) -> TestSite {
     let settings = HttpSettings {
         listen: "127.0.0.1:0".parse().expect("an address"),
-        max_connections: 16,
+        max_connections: 16.try_into().expect("not zero"),
         header_timeout_ms: 300,
         request_timeout_ms: 300,
         max_body_bytes: 1024,

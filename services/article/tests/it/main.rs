@@ -121,6 +121,30 @@ async fn of_racing_writers_with_one_version_one_wins() {
 }
 
 #[tokio::test]
+async fn without_an_expected_version_all_racing_writers_succeed() {
+    let service = TestService::start().await;
+    let article = service.create().await;
+    let race = |number: u32| service.accept(by_ann(update(&article, &number.to_string())));
+    let accepted = futures_util::future::join_all((0..64).map(race)).await;
+    let mut versions: Vec<_> = accepted.iter().map(|accepted| accepted.version).collect();
+    versions.sort_unstable();
+    assert_eq!(versions, (2..=65).collect::<Vec<_>>());
+    service.lifecycle.finish().await.expect("an orderly end");
+}
+
+#[tokio::test]
+async fn one_key_for_two_articles_is_two_commands() {
+    let service = TestService::start().await;
+    let (one, other) = (service.create().await, service.create().await);
+    let command = by_ann(update(&one, "T1"));
+    let same_id = CommandEnvelope { data: update(&other, "T1"), ..command.clone() };
+    let (first, second) = (service.accept(command).await, service.accept(same_id).await);
+    assert_eq!((first.version, second.version, second.repeated), (2, 2, false));
+    assert_eq!(service.server.messages_in("EVENTS").await, 4);
+    service.lifecycle.finish().await.expect("an orderly end");
+}
+
+#[tokio::test]
 async fn refusals_store_nothing() {
     let service = TestService::start().await;
     let article = service.create().await;

@@ -3,12 +3,24 @@
 use cargo_metadata::{DependencyKind, MetadataCommand};
 
 /// The crates of Newswire that each may use.
-const ALLOWED: [(&str, &[&str]); 11] = [
+const ALLOWED: [(&str, &[&str]); 12] = [
     ("eventsourcing", &[]),
     ("contracts", &["eventsourcing"]),
     ("messaging", &["eventsourcing"]),
     ("service-kit", &[]),
     ("test-support", &["contracts", "eventsourcing", "messaging", "service-kit"]),
+    (
+        "bench",
+        &[
+            "article",
+            "contracts",
+            "eventsourcing",
+            "gateway",
+            "messaging",
+            "service-kit",
+            "test-support",
+        ],
+    ),
     ("article", SERVICE),
     ("gateway", SERVICE),
     ("projection", SERVICE),
@@ -33,7 +45,7 @@ const SERVICE: &[&str] = &["contracts", "eventsourcing", "messaging", "service-k
 
 /// The crates of others that not everybody may use.
 const RESTRICTED: [(&str, &[&str]); 3] = [
-    ("async-nats", &["messaging", "test-support"]),
+    ("async-nats", &["bench", "messaging", "test-support"]),
     ("axum", &["gateway", "push", "service-kit"]),
     ("sqlx", &["notification", "projection"]),
 ];

@@ -39,6 +39,25 @@ async fn list(all: &Installation, position: u64) -> Option<Vec<Value>> {
     }
 }
 
+/// Reads the live socket, resumes whenever it breaks, and ends behind the position that it is told.
+fn follow(port: u16) -> (tokio::sync::watch::Sender<u64>, tokio::task::JoinHandle<Vec<u64>>) {
+    let (until, told) = tokio::sync::watch::channel(u64::MAX);
+    let reader = tokio::spawn(async move {
+        let mut seen = Vec::new();
+        let last = |seen: &Vec<u64>| seen.last().copied().unwrap_or(0);
+        while last(&seen) < *told.borrow() {
+            let resumed = || Socket::resume(port, last(&seen));
+            let mut socket = eventually("the socket to be there", resumed).await;
+            while last(&seen) < *told.borrow() {
+                let Some(event) = socket.next_event().await else { break };
+                seen.push(event["position"].as_u64().expect("a position"));
+            }
+        }
+        seen
+    });
+    (until, reader)
+}
+
 /// Lets everything settle, then compares what the driver heard with what is there.
 async fn judge(all: &Installation, driver: Driver) {
     let heard = driver.finish().await;
@@ -58,6 +77,7 @@ async fn judge(all: &Installation, driver: Driver) {
 async fn every_service_is_killed_under_load() {
     let mut all = Installation::start().await;
     let driver = Driver::start(&all.url(), &all.token("ann"));
+    let (until, reader) = follow(all.push);
     for service in SERVICES {
         progress(&driver).await;
         all.kill(service);
@@ -65,6 +85,11 @@ async fn every_service_is_killed_under_load() {
     }
     progress(&driver).await;
     all.ready().await;
+    // The last event is one that the reader has yet to see.
+    until.send_replace(all.server.messages_in("EVENTS").await + 1);
+    progress(&driver).await;
+    let seen = reader.await.expect("no panic");
+    assert_eq!(seen, (1..=seen.len() as u64).collect::<Vec<_>>(), "each position once, in order");
     judge(&all, driver).await;
 }
 

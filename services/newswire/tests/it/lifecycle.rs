@@ -1,6 +1,6 @@
 //! Start and end of the all-in-one.
 
-use std::fs;
+use std::{fs, io::Read as _, process::Stdio};
 
 use reqwest::Method;
 use serde_json::json;
@@ -70,7 +70,12 @@ async fn a_wrong_setting_is_named_with_what_was_expected() {
     let app = App::start().await;
     for (variable, value, expected) in [
         ("NEWSWIRE__HTTP__MAX_CONNECTIONS", "many", "http.max_connections"),
+        ("NEWSWIRE__HTTP__MAX_CONNECTIONS", "0", "http.max_connections"),
         ("NEWSWIRE__HTTP__LISTEN", "nowhere", "http.listen"),
+        ("NEWSWIRE__NATS__REPLICAS", "2", "nats.replicas"),
+        ("NEWSWIRE__EMBEDDED_NATS__SYNC", "sometimes", "embedded_nats.sync"),
+        ("NEWSWIRE__PROJECTION__DATABASE", "mysql:x", "projection.database"),
+        ("NEWSWIRE__NOTIFICATION__MAIL_DOMAIN", "a b", "notification.mail_domain"),
         ("NEWSWIRE__HTPP__LISTEN", "127.0.0.1:1", "htpp.listen"),
         ("NEWSWIRE__LOG__FORMAT", "xml", "log.format"),
         ("NEWSWIRE__NOTIFICATION__FROM", "nobody", "notification.from"),
@@ -81,9 +86,14 @@ async fn a_wrong_setting_is_named_with_what_was_expected() {
         let nats = format!("127.0.0.1:{}", test_support::free_port());
         command.env("NEWSWIRE__EMBEDDED_NATS__LISTEN", nats);
         command.env("NEWSWIRE__HTTP__LISTEN", "127.0.0.1:0");
-        let output = command.env(variable, value).current_dir(dir.path()).output();
-        let output = output.expect("newswire runs");
-        let error = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(!output.status.success() && error.contains(expected), "{variable}: {error}");
+        command.env(variable, value).current_dir(dir.path()).stderr(Stdio::piped());
+        let mut child = command.stdout(Stdio::null()).spawn().expect("newswire runs");
+        let what = format!("{variable}={value} to be refused");
+        let status =
+            eventually(&what, || std::future::ready(child.try_wait().expect("ours"))).await;
+        let mut error = String::new();
+        let mut stderr = child.stderr.take().expect("it is piped");
+        stderr.read_to_string(&mut error).expect("text");
+        assert!(!status.success() && error.contains(expected), "{variable}: {error}");
     }
 }

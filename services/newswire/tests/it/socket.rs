@@ -25,6 +25,32 @@ impl Socket {
         assert_eq!(self.event().await["type"], "subscribed");
     }
 
+    /// The next event; `None` when the connection is gone.
+    pub async fn next_event(&mut self) -> Option<Value> {
+        loop {
+            let next = tokio::time::timeout(PATIENCE, self.0.next()).await.expect("in time");
+            match next {
+                Some(Ok(Message::Text(text))) => {
+                    let frame: Value = serde_json::from_str(&text).expect("JSON");
+                    if frame["position"].is_u64() && frame["data"].is_object() {
+                        return Some(frame);
+                    }
+                }
+                Some(Ok(_)) => {}
+                Some(Err(_)) | None => return None,
+            }
+        }
+    }
+
+    /// Connects and subscribes to all articles behind `since`; `None` while nobody listens.
+    pub async fn resume(port: u16, since: u64) -> Option<Self> {
+        let (socket, _) = connect_async(format!("ws://127.0.0.1:{port}/ws")).await.ok()?;
+        let mut socket = Self(socket);
+        let frame = json!({ "type": "subscribe", "topics": ["articles"], "since": since });
+        socket.0.send(Message::text(frame.to_string())).await.ok()?;
+        Some(socket)
+    }
+
     /// The next frame.
     pub async fn event(&mut self) -> Value {
         loop {

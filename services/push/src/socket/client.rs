@@ -42,7 +42,7 @@ pub(super) struct Complaint {
 
 impl Client {
     pub(super) fn new(push: Push, claims: Option<Claims>) -> Self {
-        let (sender, queue) = queue::queue(push.settings.max_queued_bytes);
+        let (sender, queue) = queue::queue(push.settings.max_queued_bytes.get());
         let id = push.hub.connect(sender);
         let overflow = queue.overflow();
         Self { push, id, queue, overflow, claims, topics: HashMap::new() }

@@ -12,7 +12,7 @@ use crate::{frame::ServerFrame, replay::Replay, topic::Topic};
 impl Client {
     /// The topics, if all exist, the client may have them, and they are not too many.
     pub(super) fn allowed(&self, topics: &[String]) -> Result<Vec<Topic>, Complaint> {
-        let max = self.push.settings.max_topics;
+        let max = self.push.settings.max_topics.get();
         if topics.is_empty() || self.topics.len() + topics.len() > max {
             let detail = format!("1 to {max} topics were expected, all subscriptions together");
             return Err(Complaint { code: "wrong-number-of-topics", detail });

@@ -26,15 +26,15 @@ struct TestService {
 
 impl TestService {
     async fn start() -> Self {
-        Self::start_with(PushSettings {
-            max_queued_bytes: 1024 * 1024,
-            max_topics: 10,
-            max_clients: 1000,
-        })
-        .await
+        Self::start_with(1024 * 1024).await
     }
 
-    async fn start_with(push: PushSettings) -> Self {
+    async fn start_with(max_queued_bytes: usize) -> Self {
+        let push = PushSettings {
+            max_queued_bytes: max_queued_bytes.try_into().expect("not zero"),
+            max_topics: 10.try_into().expect("not zero"),
+            max_clients: 1000.try_into().expect("not zero"),
+        };
         let server = NatsServer::provisioned().await;
         let context = test_support::context();
         let auth = AuthSettings {
@@ -242,8 +242,7 @@ async fn a_token_is_checked_at_connect_and_ends_the_socket_when_it_ends() {
 
 #[tokio::test]
 async fn a_client_that_does_not_read_is_closed_and_nobody_else_waits() {
-    let settings = PushSettings { max_queued_bytes: 100_000, max_topics: 10, max_clients: 10 };
-    let service = TestService::start_with(settings).await;
+    let service = TestService::start_with(100_000).await;
     let (mut slow, mut quick) = (service.client().await, service.client().await);
     slow.subscribe(json!(["articles"]), None).await;
     quick.subscribe(json!(["articles"]), None).await;

@@ -1,0 +1,68 @@
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use anyhow::Context as _;
+
+use crate::ways::Way;
+
+/// How long a way runs before it is measured.
+const WARM_UP: Duration = Duration::from_millis(300);
+
+/// What a closed loop of clients measured.
+#[derive(Debug)]
+pub struct Measured {
+    /// How long each operation took, shortest first.
+    latencies: Vec<Duration>,
+    elapsed: Duration,
+}
+
+impl Measured {
+    /// Operations in a second.
+    pub fn rate(&self) -> f64 {
+        #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52 operations")]
+        let count = self.latencies.len() as f64;
+        count / self.elapsed.as_secs_f64()
+    }
+
+    /// The latency that `percent` of the operations do not exceed, in milliseconds.
+    pub fn percentile(&self, percent: usize) -> f64 {
+        let index = (self.latencies.len() * percent / 100).min(self.latencies.len() - 1);
+        self.latencies[index].as_secs_f64() * 1000.0
+    }
+}
+
+/// Lets `concurrency` clients each store one event after the other for `duration`.
+///
+/// # Errors
+/// An operation failed: a figure with failures in it says nothing.
+pub async fn measure(
+    concurrency: usize,
+    duration: Duration,
+    way: &Arc<dyn Way>,
+) -> anyhow::Result<Measured> {
+    let start = Instant::now() + WARM_UP;
+    let end = start + duration;
+    let clients = (0..concurrency).map(|_| {
+        let way = way.clone();
+        tokio::spawn(async move {
+            let mut latencies = Vec::new();
+            while Instant::now() < end {
+                let begin = Instant::now();
+                way.store_one().await?;
+                if begin >= start {
+                    latencies.push(begin.elapsed());
+                }
+            }
+            anyhow::Ok(latencies)
+        })
+    });
+    let mut latencies = Vec::new();
+    for client in clients.collect::<Vec<_>>() {
+        latencies.extend(client.await.context("a client panicked")??);
+    }
+    anyhow::ensure!(!latencies.is_empty(), "not one operation ended in {duration:?}");
+    latencies.sort_unstable();
+    Ok(Measured { latencies, elapsed: start.elapsed() })
+}

@@ -1,0 +1,93 @@
+use std::{fmt, fs, path::Path};
+
+use anyhow::Context as _;
+use serde::Serialize;
+
+use crate::{chart, load::Measured};
+
+/// One way, at one concurrency, with one durability.
+#[derive(Debug, Serialize)]
+pub struct Cell {
+    /// When the server syncs.
+    pub sync: String,
+    /// Clients at once.
+    pub concurrency: usize,
+    /// How the event was stored.
+    pub way: String,
+    /// Events in a second.
+    pub rate: f64,
+    /// Milliseconds.
+    pub p50: f64,
+    /// Milliseconds.
+    pub p99: f64,
+    /// The rate as a part of the bare client's in the same run.
+    pub of_raw: f64,
+}
+
+impl Cell {
+    /// What was `measured`, beside the bare client's `raw`.
+    pub fn new(
+        sync: &str,
+        concurrency: usize,
+        way: &str,
+        measured: &Measured,
+        raw: &Measured,
+    ) -> Self {
+        Self {
+            sync: sync.to_owned(),
+            concurrency,
+            way: way.to_owned(),
+            rate: measured.rate(),
+            p50: measured.percentile(50),
+            p99: measured.percentile(99),
+            of_raw: measured.rate() / raw.rate(),
+        }
+    }
+}
+
+/// All figures of a run.
+#[derive(Debug, Default, Serialize)]
+pub struct Report {
+    /// In the order in which they were measured.
+    pub cells: Vec<Cell>,
+}
+
+impl Report {
+    /// Adds one, and says so on standard error: a run takes minutes.
+    pub fn add(&mut self, cell: Cell) {
+        eprintln!("{cell}");
+        self.cells.push(cell);
+    }
+
+    /// Writes `bench.json` and `bench.svg` into `folder`.
+    pub fn write(&self, folder: &Path) -> anyhow::Result<()> {
+        fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
+        let json = serde_json::to_string_pretty(self).context("writing JSON failed")?;
+        fs::write(folder.join("bench.json"), json).context("writing bench.json failed")?;
+        fs::write(folder.join("bench.svg"), chart::svg(self))
+            .context("writing bench.svg failed")?;
+        println!("bench.json and bench.svg are in {}", folder.display());
+        Ok(())
+    }
+}
+
+impl fmt::Display for Cell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "| {:<6} | {:>7} | {:<7} | {:>9.0} | {:>8.2} | {:>8.2} | {:>6.2} |",
+            self.sync, self.concurrency, self.way, self.rate, self.p50, self.p99, self.of_raw
+        )
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "| sync   | clients | way     |  events/s |   p50 ms |   p99 ms | of raw |")?;
+        writeln!(f, "|--------|--------:|---------|----------:|---------:|---------:|-------:|")?;
+        for cell in &self.cells {
+            writeln!(f, "{cell}")?;
+        }
+        Ok(())
+    }
+}

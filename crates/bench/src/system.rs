@@ -1,0 +1,86 @@
+use std::{sync::Arc, time::Duration};
+
+use anyhow::Context as _;
+use eventsourcing::Actor;
+use gateway::GatewaySettings;
+use messaging::RequestClient;
+use service_kit::{
+    Context,
+    auth::{AuthSettings, Tokens},
+};
+use test_support::{NatsServer, context, http_client, ready, user};
+
+use crate::ways::{OverHttp, OverNats, Raw, Way};
+
+/// How long a service may take.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A nats-server, the article service and the gateway.
+pub struct System {
+    // Ends with the value.
+    _server: NatsServer,
+    context: Context,
+    raw: Arc<dyn Way>,
+    command: Arc<dyn Way>,
+    http: Arc<dyn Way>,
+}
+
+impl System {
+    /// Starts one whose server syncs as `sync` says.
+    pub async fn start(sync: &str) -> anyhow::Result<Self> {
+        let server = NatsServer::provisioned_with_sync(sync).await;
+        let context = context();
+        let auth = AuthSettings {
+            key: "0123456789abcdef0123456789abcdef".into(),
+            key_file: String::new(),
+            issuer: "newswire".to_owned(),
+            audience: "newswire".to_owned(),
+        };
+        let token = Tokens::new(&auth)?.mint("ann", &[], Duration::from_hours(1))?;
+        let article = article::Settings { nats: server.settings(article::NAME) };
+        context.lifecycle.run(article::NAME, article::run(article, context.clone()));
+        let milliseconds = 10_000;
+        let gateway = gateway::Settings {
+            nats: server.settings(gateway::NAME),
+            auth,
+            gateway: GatewaySettings {
+                command_timeout_ms: milliseconds,
+                query_timeout_ms: milliseconds,
+            },
+        };
+        context.lifecycle.run(gateway::NAME, gateway::run(gateway, context.clone()));
+        ready(&context).await;
+        let address = context.site.address().await.context("the gateway is not mounted")?;
+        let actor = Actor { user_id: user("ann"), roles: Vec::new() };
+        let jetstream = async_nats::jetstream::new(server.client("article").await);
+        let client = RequestClient::new(server.connect("gateway").await, TIMEOUT);
+        let url = format!("http://{address}/api/articles");
+        Ok(Self {
+            raw: Arc::new(Raw { jetstream, actor: actor.clone() }),
+            command: Arc::new(OverNats { client, actor }),
+            http: Arc::new(OverHttp { client: http_client(), url, token }),
+            _server: server,
+            context,
+        })
+    }
+
+    /// The bare client.
+    pub fn raw(&self) -> Arc<dyn Way> {
+        self.raw.clone()
+    }
+
+    /// Commands over NATS.
+    pub fn command(&self) -> Arc<dyn Way> {
+        self.command.clone()
+    }
+
+    /// REST.
+    pub fn http(&self) -> Arc<dyn Way> {
+        self.http.clone()
+    }
+
+    /// Ends everything.
+    pub async fn stop(self) -> anyhow::Result<()> {
+        self.context.lifecycle.finish().await
+    }
+}

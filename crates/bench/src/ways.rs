@@ -1,0 +1,116 @@
+//! Three ways to store one new event.
+
+use std::{future::Future, pin::Pin};
+
+use anyhow::{Context as _, bail};
+use async_nats::{HeaderMap, header, jetstream::message::PublishMessage};
+use contracts::article::CreateArticle;
+use eventsourcing::{
+    Actor, AggregateId, Command as _, CommandEnvelope, CorrelationId, Fingerprint, Metadata,
+    NewEvent, Reply, StreamId,
+};
+use messaging::{RequestClient, event_codec, names::EventSubject};
+use reqwest::Client;
+use serde_json::json;
+
+/// The content of every article: with its headers, an event of about 1 KiB.
+pub const CONTENT_LENGTH: usize = 400;
+
+type Stored<'a> = Pin<Box<dyn Future<Output = anyhow::Result<()>> + Send + 'a>>;
+
+/// A way to store one new event.
+pub trait Way: Send + Sync {
+    /// Stores one and returns when that is acknowledged.
+    fn store_one(&self) -> Stored<'_>;
+}
+
+fn create() -> CreateArticle {
+    CreateArticle { title: "A title".to_owned(), content: "x".repeat(CONTENT_LENGTH) }
+}
+
+/// The bare client, with the expectation that the subject is new and the headers that an event has.
+pub struct Raw {
+    pub jetstream: async_nats::jetstream::Context,
+    pub actor: Actor,
+}
+
+impl Raw {
+    fn event(&self) -> (StreamId, NewEvent) {
+        let command = CommandEnvelope::new(self.actor.clone(), create());
+        let id: AggregateId = command.data.aggregate_id(command.id);
+        let event = NewEvent {
+            id: command.id.event_id(id, 0),
+            event_type: "article.created".to_owned(),
+            schema_version: 1,
+            version: 1,
+            time: command.issued_at,
+            metadata: Metadata {
+                correlation_id: CorrelationId::generate(),
+                causation_id: command.id,
+                fingerprint: Fingerprint::of("bench", b""),
+                user_id: self.actor.user_id.clone(),
+                traceparent: None,
+            },
+            data:
+                json!({ "title": "A title", "content": command.data.content, "author_id": "ann" })
+                    .to_string()
+                    .into_bytes(),
+        };
+        (StreamId::new("article", id), event)
+    }
+}
+
+impl Way for Raw {
+    fn store_one(&self) -> Stored<'_> {
+        Box::pin(async {
+            let (stream, event) = self.event();
+            let mut headers: HeaderMap = event_codec::headers(&stream, &event);
+            headers.insert(header::NATS_MESSAGE_ID, event.id.to_string());
+            headers.insert(header::NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, "0");
+            let message = PublishMessage::build().headers(headers).payload(event.data.into());
+            let subject = EventSubject(stream).to_string();
+            self.jetstream.send_publish(subject, message).await?.await?;
+            Ok(())
+        })
+    }
+}
+
+/// A command over NATS.
+pub struct OverNats {
+    pub client: RequestClient,
+    pub actor: Actor,
+}
+
+impl Way for OverNats {
+    fn store_one(&self) -> Stored<'_> {
+        Box::pin(async {
+            let command = CommandEnvelope::new(self.actor.clone(), create());
+            match self.client.send(command).await? {
+                Reply::Accepted(_) => Ok(()),
+                Reply::Refused(refusal) => Err(refusal.into()),
+            }
+        })
+    }
+}
+
+/// A POST through the gateway.
+pub struct OverHttp {
+    pub client: Client,
+    pub url: String,
+    pub token: String,
+}
+
+impl Way for OverHttp {
+    fn store_one(&self) -> Stored<'_> {
+        Box::pin(async {
+            let request = self.client.post(&self.url).bearer_auth(&self.token).json(&create());
+            let response = request.send().await.context("no response")?;
+            let status = response.status();
+            response.bytes().await?;
+            if status != reqwest::StatusCode::CREATED {
+                bail!("the gateway answered {status}");
+            }
+            Ok(())
+        })
+    }
+}
