@@ -4,10 +4,7 @@ use anyhow::Context as _;
 use eventsourcing::Actor;
 use gateway::GatewaySettings;
 use messaging::RequestClient;
-use service_kit::{
-    Context,
-    auth::{AuthSettings, Tokens},
-};
+use service_kit::{Context, auth::Tokens};
 use test_support::{NatsServer, context, http_client, ready, user};
 
 use crate::ways::{OverHttp, OverNats, Raw, Way};
@@ -30,12 +27,7 @@ impl System {
     pub async fn start(sync: &str) -> anyhow::Result<Self> {
         let server = NatsServer::provisioned_with_sync(sync).await;
         let context = context();
-        let auth = AuthSettings {
-            key: "0123456789abcdef0123456789abcdef".into(),
-            key_file: String::new(),
-            issuer: "newswire".to_owned(),
-            audience: "newswire".to_owned(),
-        };
+        let auth = test_support::auth();
         let token = Tokens::new(&auth)?.mint("ann", &[], Duration::from_hours(1))?;
         let article = article::Settings { nats: server.settings(article::NAME) };
         context.lifecycle.run(article::NAME, article::run(article, context.clone()));

@@ -1,4 +1,4 @@
-use service_kit::{Context, Health, Lifecycle, Site, settings::HttpSettings};
+use service_kit::{Context, Health, Lifecycle, Site, auth::AuthSettings, settings::HttpSettings};
 
 use crate::{PATIENCE, eventually};
 
@@ -22,4 +22,15 @@ pub fn context() -> Context {
 pub async fn ready(context: &Context) {
     eventually("the service to be ready", || async { context.health.is_ready().then_some(()) })
         .await;
+}
+
+/// A key for tokens, and whom they are from and for.
+#[must_use]
+pub fn auth() -> AuthSettings {
+    AuthSettings {
+        key: "0123456789abcdef0123456789abcdef".into(),
+        key_file: String::new(),
+        issuer: "newswire".to_owned(),
+        audience: "newswire".to_owned(),
+    }
 }

@@ -8,7 +8,7 @@ mod http;
 mod mail;
 mod nats;
 
-pub use context::{context, ready};
+pub use context::{auth, context, ready};
 pub use events::{ArticleWriter, Written, user};
 pub use eventually::{PATIENCE, eventually};
 pub use http::http_client;

@@ -7,7 +7,7 @@ use gateway::{GatewaySettings, Settings};
 use messaging::{RequestServer, ServiceError};
 use reqwest::RequestBuilder;
 use serde_json::{Value, json};
-use service_kit::auth::{AuthSettings, Tokens};
+use service_kit::auth::Tokens;
 use test_support::{NatsServer, eventually, http_client, ready};
 
 const ID: &str = "0190b3a0-6b2a-7c3e-9d57-2a1f0c6b7e42";
@@ -22,12 +22,7 @@ impl TestGateway {
     async fn start() -> Self {
         let server = NatsServer::start().await;
         let context = test_support::context();
-        let auth = AuthSettings {
-            key: "0123456789abcdef0123456789abcdef".into(),
-            key_file: String::new(),
-            issuer: "newswire".to_owned(),
-            audience: "newswire".to_owned(),
-        };
+        let auth = test_support::auth();
         let tokens = Tokens::new(&auth).expect("a usable key");
         let token = tokens.mint("ann", &[], Duration::from_hours(1)).expect("minted");
         let gateway = GatewaySettings { command_timeout_ms: 300, query_timeout_ms: 300 };

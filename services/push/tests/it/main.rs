@@ -6,10 +6,7 @@ use std::time::Duration;
 
 use push::{PushSettings, Settings};
 use serde_json::json;
-use service_kit::{
-    Lifecycle,
-    auth::{AuthSettings, Tokens},
-};
+use service_kit::{Lifecycle, auth::Tokens};
 use test_support::{ArticleWriter, NatsServer, ready};
 
 use crate::client::{Client, Next};
@@ -37,12 +34,7 @@ impl TestService {
         };
         let server = NatsServer::provisioned().await;
         let context = test_support::context();
-        let auth = AuthSettings {
-            key: "0123456789abcdef0123456789abcdef".into(),
-            key_file: String::new(),
-            issuer: "newswire".to_owned(),
-            audience: "newswire".to_owned(),
-        };
+        let auth = test_support::auth();
         let tokens = Tokens::new(&auth).expect("a usable key");
         let settings = Settings { nats: server.settings("push"), auth, push };
         context.lifecycle.run("push", push::run(settings, context.clone()));

@@ -1,0 +1,72 @@
+//! The durable consumer of a reaction.
+
+use std::time::Duration;
+
+use async_nats::jetstream::{
+    ErrorCode,
+    consumer::{AckPolicy, DeliverPolicy, pull},
+    stream::{ConsumerError, ConsumerErrorKind},
+};
+
+use super::Reaction;
+use crate::{Connection, names};
+
+/// How long the server waits for a sign of life before it delivers a message again.
+const ACK_WAIT: Duration = Duration::from_secs(10);
+/// How many messages may be in hand.
+const MAX_IN_HAND: i64 = 1000;
+
+/// Makes the durable anew where it left off, so that everything it has not acknowledged comes again now and in
+/// order: the server would deliver the new first, and what another process had in hand only after a while.
+pub(super) async fn renew<R: Reaction>(
+    connection: &Connection,
+) -> Result<pull::Stream, async_nats::Error> {
+    let jetstream = &connection.jetstream;
+    let found = jetstream.get_consumer_from_stream::<pull::Config, _, _>(R::NAME, names::EVENTS);
+    let floor = match found.await {
+        Ok(consumer) => {
+            jetstream.delete_consumer_from_stream(R::NAME, names::EVENTS).await?;
+            consumer.cached_info().ack_floor.stream_sequence
+        }
+        Err(error) if is_missing(&error) => 0,
+        Err(error) => return Err(error.into()),
+    };
+    create::<R>(connection, floor).await
+}
+
+/// Opens the durable. One that was deleted starts from the first event, and the reaction's own record keeps it
+/// from doing anything twice.
+pub(super) async fn reopen<R: Reaction>(
+    connection: &Connection,
+) -> Result<pull::Stream, async_nats::Error> {
+    let jetstream = &connection.jetstream;
+    let found = jetstream.get_consumer_from_stream::<pull::Config, _, _>(R::NAME, names::EVENTS);
+    match found.await {
+        Ok(consumer) => Ok(consumer.messages().await?),
+        Err(error) if is_missing(&error) => create::<R>(connection, 0).await,
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn is_missing(error: &ConsumerError) -> bool {
+    matches!(error.kind(), ConsumerErrorKind::JetStream(error)
+        if error.error_code() == ErrorCode::CONSUMER_NOT_FOUND)
+}
+
+async fn create<R: Reaction>(
+    connection: &Connection,
+    after: u64,
+) -> Result<pull::Stream, async_nats::Error> {
+    let config = pull::Config {
+        durable_name: Some(R::NAME.to_owned()),
+        deliver_policy: DeliverPolicy::ByStartSequence { start_sequence: after + 1 },
+        ack_policy: AckPolicy::Explicit,
+        ack_wait: ACK_WAIT,
+        max_deliver: -1,
+        max_ack_pending: MAX_IN_HAND,
+        filter_subject: names::events_of(R::CONTEXT),
+        ..pull::Config::default()
+    };
+    let consumer = connection.jetstream.create_consumer_on_stream(config, names::EVENTS).await?;
+    Ok(consumer.messages().await?)
+}

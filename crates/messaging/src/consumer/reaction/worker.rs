@@ -1,0 +1,208 @@
+//! One message from the server's delivery to its end.
+
+use std::{
+    collections::HashSet,
+    panic::AssertUnwindSafe,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use async_nats::jetstream::{AckKind, Message};
+use futures_util::FutureExt;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
+
+use super::{Outcome, Reaction};
+use crate::{
+    consumer::{Backoff, DeadLetters},
+    feed::StreamMessage,
+};
+
+/// How often a message in hand gives a sign of life: well within the server's patience.
+const PROGRESS: Duration = Duration::from_secs(3);
+/// How many handlers run at once.
+const MAX_CONCURRENT: usize = 16;
+/// How often an event that fails is tried before it goes to the dead letters.
+const MAX_ATTEMPTS: u32 = 12;
+
+/// A message in hand: as the server knows it, and as we do.
+pub(super) struct Taken {
+    message: Message,
+    stored: StreamMessage,
+}
+
+impl Taken {
+    /// The subject of its aggregate.
+    pub fn subject(&self) -> &str {
+        &self.stored.subject
+    }
+}
+
+/// Brings messages to their end.
+pub(super) struct Worker<R> {
+    reaction: Arc<R>,
+    dead_letters: DeadLetters,
+    permits: Semaphore,
+    /// The positions of the messages that wait or are worked on.
+    in_hand: Mutex<HashSet<u64>>,
+    stop: CancellationToken,
+}
+
+/// How often a message was tried, and how often that was its own fault.
+#[derive(Default)]
+struct Attempts {
+    all: u32,
+    failed: u32,
+}
+
+/// How a message leaves our hands.
+enum Settled {
+    /// The reaction is done with it.
+    Done,
+    /// It is stored among the dead letters.
+    DeadLetter,
+    /// It goes back to the server, for the next process.
+    GivenBack,
+}
+
+impl<R: Reaction> Worker<R> {
+    pub fn new(reaction: Arc<R>, dead_letters: DeadLetters, stop: CancellationToken) -> Self {
+        let permits = Semaphore::new(MAX_CONCURRENT);
+        Self { reaction, dead_letters, permits, in_hand: Mutex::default(), stop }
+    }
+
+    /// Returns when it is time to stop.
+    pub async fn stopping(&self) {
+        self.stop.cancelled().await;
+    }
+
+    /// Takes a message in hand, unless it is there: one that waits behind a slow one is delivered again and again.
+    pub fn take(&self, message: Message) -> Option<Taken> {
+        let Some(stored) = stored(&message) else {
+            tracing::error!(consumer = R::NAME, "a message without a position was dropped");
+            return None;
+        };
+        self.in_hand().insert(stored.position).then_some(Taken { message, stored })
+    }
+
+    /// Brings one message to its end, with signs of life to the server in the meantime.
+    pub async fn work(&self, Taken { message, stored }: &Taken) {
+        let mut settle = std::pin::pin!(self.settle(stored));
+        let settled = loop {
+            tokio::select! {
+                settled = &mut settle => break settled,
+                () = tokio::time::sleep(PROGRESS) => acknowledge(message, AckKind::Progress).await,
+            }
+        };
+        match settled {
+            Settled::Done => {
+                metrics::counter!("consumer_events_total", "consumer" => R::NAME).increment(1);
+                acknowledge(message, AckKind::Ack).await;
+            }
+            Settled::DeadLetter => acknowledge(message, AckKind::Term).await,
+            Settled::GivenBack => acknowledge(message, AckKind::Nak(None)).await,
+        }
+        self.in_hand().remove(&stored.position);
+    }
+
+    // Nothing panics while the lock is held.
+    fn in_hand(&self) -> MutexGuard<'_, HashSet<u64>> {
+        self.in_hand.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tries until there is an end, with growing pauses.
+    async fn settle(&self, message: &StreamMessage) -> Settled {
+        let mut attempts = Attempts::default();
+        while !self.stop.is_cancelled() {
+            let reason = match self.step(message, &mut attempts).await {
+                Ok(settled) => return settled,
+                Err(reason) => reason,
+            };
+            metrics::counter!("consumer_retries_total", "consumer" => R::NAME).increment(1);
+            attempts.all += 1;
+            let pause = Backoff::default().pause(attempts.all);
+            tracing::warn!(
+                consumer = R::NAME,
+                position = message.position,
+                reason,
+                attempt = attempts.all,
+                ?pause,
+                "event is tried again"
+            );
+            tokio::select! {
+                () = self.stop.cancelled() => {}
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
+        Settled::GivenBack
+    }
+
+    /// One attempt, or parking behind an earlier dead letter of the aggregate. An error means: again.
+    async fn step(
+        &self,
+        message: &StreamMessage,
+        attempts: &mut Attempts,
+    ) -> Result<Settled, String> {
+        let dead = self.dead_letters.last(&message.subject).await;
+        let reason = match dead.map_err(|error| error.to_string())? {
+            // It is there already: the process ended before the server heard of it.
+            Some(position) if position == message.position => return Ok(Settled::DeadLetter),
+            Some(position) => format!("parked behind the dead letter at position {position}"),
+            None => match self.react(message).await {
+                Outcome::Done => return Ok(Settled::Done),
+                Outcome::Wait(reason) => return Err(reason),
+                Outcome::Retry(reason) if attempts.failed + 1 < MAX_ATTEMPTS => {
+                    attempts.failed += 1;
+                    return Err(reason);
+                }
+                Outcome::Retry(reason) => {
+                    format!("gave up after {MAX_ATTEMPTS} attempts: {reason}")
+                }
+                Outcome::GiveUp(reason) => reason,
+            },
+        };
+        // Stored before the server hears that we are done with it.
+        self.dead_letters.store(message, &reason).await.map_err(|error| error.to_string())?;
+        Ok(Settled::DeadLetter)
+    }
+
+    async fn react(&self, message: &StreamMessage) -> Outcome {
+        let event = match message.event() {
+            Ok(event) => event,
+            Err(error) => return Outcome::GiveUp(error.to_string()),
+        };
+        let span = tracing::info_span!(
+            "reaction",
+            consumer = R::NAME,
+            event.id = %event.event.id,
+            event.type = event.event.event_type,
+            event.position = event.position,
+            correlation.id = %event.event.metadata.correlation_id,
+            traceparent = event.event.metadata.traceparent,
+        );
+        let Ok(_permit) = self.permits.acquire().await else {
+            return Outcome::Wait("the consumer is closing".to_owned());
+        };
+        AssertUnwindSafe(self.reaction.react(&event).instrument(span))
+            .catch_unwind()
+            .await
+            .unwrap_or_else(|_| Outcome::GiveUp("the handler panicked".to_owned()))
+    }
+}
+
+fn stored(message: &Message) -> Option<StreamMessage> {
+    Some(StreamMessage {
+        subject: message.subject.to_string(),
+        headers: message.headers.clone().unwrap_or_default(),
+        payload: message.payload.clone(),
+        position: message.info().ok()?.stream_sequence,
+    })
+}
+
+/// An acknowledgement that gets lost means another delivery, which the reaction's own record answers.
+async fn acknowledge(message: &Message, kind: AckKind) {
+    if let Err(error) = message.ack_with(kind).await {
+        tracing::warn!(%error, "sending an acknowledgement failed");
+    }
+}
