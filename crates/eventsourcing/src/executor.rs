@@ -81,7 +81,7 @@ impl<A: Aggregate, S: EventStore> Executor<A, S> {
             root: cached.unwrap_or_default(),
             unknown: None,
         };
-        if attempt.fresh {
+        if attempt.fresh && !is_late(command) {
             self.refresh(&mut attempt).await?;
         }
         for number in 1.. {
@@ -90,7 +90,7 @@ impl<A: Aggregate, S: EventStore> Executor<A, S> {
             if number > MAX_ATTEMPTS && !settling {
                 break;
             }
-            if command.deadline.is_some_and(|deadline| deadline <= OffsetDateTime::now_utc()) {
+            if is_late(command) {
                 return Err(attempt.give_up(ExecuteError::Expired));
             }
             if let Some(reply) = self.step(command, &mut attempt).await? {
@@ -168,7 +168,8 @@ impl<A: Aggregate, S: EventStore> Executor<A, S> {
         attempt: &Attempt<A>,
     ) -> Result<Reply<A>, ExecuteError> {
         let history = self.store.load(&attempt.stream, Head::default()).await;
-        let history = history.map_err(ExecuteError::Unavailable)?;
+        // That it is stored is known: nobody may say that nothing was changed.
+        let history = history.map_err(ExecuteError::OutcomeUnknown)?;
         let mut root = Root::<A>::default();
         let (mut events, mut outcome) = (Vec::new(), None);
         for event in &history {
@@ -184,7 +185,7 @@ impl<A: Aggregate, S: EventStore> Executor<A, S> {
         match outcome {
             Some((state, head)) => Ok(accept(command, state, head, events, true)),
             // The replica that answered lags behind the one that told of the command.
-            None => Err(ExecuteError::Unavailable(StoreError::new(
+            None => Err(ExecuteError::OutcomeUnknown(StoreError::new(
                 "reading the command's events",
                 "they are not there yet",
             ))),
@@ -197,6 +198,10 @@ impl<A> Attempt<A> {
     fn give_up(&mut self, error: ExecuteError) -> ExecuteError {
         self.unknown.take().map_or(error, ExecuteError::OutcomeUnknown)
     }
+}
+
+fn is_late<C>(command: &CommandEnvelope<C>) -> bool {
+    command.deadline.is_some_and(|deadline| deadline <= OffsetDateTime::now_utc())
 }
 
 fn refs(events: &[NewEvent]) -> Vec<EventRef> {

@@ -169,16 +169,28 @@ impl Connection {
         self.link.borrow().connected
     }
 
-    /// Sends what is buffered and closes; returns when that is done.
+    /// Returns when there is another connection than the one numbered `connects`.
+    pub(crate) async fn renewed(&self, connects: u64) {
+        let mut link = self.link();
+        let newer = link.wait_for(|link| link.connected && link.connects != connects).await.is_ok();
+        if !newer {
+            // The client is gone, and with it whoever waits.
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Sends what is buffered and closes; returns when that is done, or takes too long.
     ///
     /// Errors at this point change nothing for anybody and are logged only.
     pub async fn close(&self) {
-        if let Err(error) = self.client.drain().await {
-            tracing::debug!(%error, "draining the NATS connection failed");
-        }
-        let mut link = self.link();
-        let closed = link.wait_for(|link| link.closed);
-        if tokio::time::timeout(CLOSE_PATIENCE, closed).await.is_err() {
+        let closing = async {
+            if let Err(error) = self.client.drain().await {
+                tracing::debug!(%error, "draining the NATS connection failed");
+            }
+            // An error means that it is gone already.
+            let _ = self.link().wait_for(|link| link.closed).await;
+        };
+        if tokio::time::timeout(CLOSE_PATIENCE, closing).await.is_err() {
             tracing::debug!("the NATS connection did not close in time");
         }
     }

@@ -9,14 +9,22 @@ use serde_json::json;
 
 use crate::Connection;
 
-/// How many messages one request asks for.
-const PAGE: usize = 500;
+/// What one request asks for when an aggregate is loaded.
+const PAGE: PageSize = PageSize { messages: 500, bytes: 8 * 1024 * 1024 };
 /// How long the next message of a page may take.
 const MESSAGE_TIMEOUT: Duration = Duration::from_secs(2);
 /// The status that ends a page.
 const END_OF_BATCH: u16 = 204;
 /// The status when nothing matches.
 const NOT_FOUND: u16 = 404;
+
+/// The most that a page holds.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PageSize {
+    pub messages: usize,
+    /// The server ends a page behind the message that reaches it.
+    pub bytes: usize,
+}
 
 /// A stored message and its position.
 pub(crate) struct Stored {
@@ -47,13 +55,13 @@ pub(crate) async fn read(
     Ok(all)
 }
 
-/// Up to `max` messages of `subject` from the position `from` on, oldest first.
+/// A page of messages of `subject` from the position `from` on, oldest first.
 pub(crate) async fn read_page(
     connection: &Connection,
     stream: &str,
     subject: &str,
     from: u64,
-    max: usize,
+    size: PageSize,
 ) -> Result<Vec<Stored>, StoreError> {
     let failed = |source: Box<dyn std::error::Error + Send + Sync>| {
         StoreError::new("reading stored messages", source)
@@ -62,7 +70,7 @@ pub(crate) async fn read_page(
     let inbox = client.new_inbox();
     let mut replies =
         client.subscribe(inbox.clone()).await.map_err(|error| failed(error.into()))?;
-    let request = json!({ "seq": from, "next_by_subj": subject, "batch": max });
+    let request = json!({ "seq": from, "next_by_subj": subject, "batch": size.messages, "max_bytes": size.bytes });
     client
         .publish_with_reply(
             format!("$JS.API.DIRECT.GET.{stream}"),

@@ -14,12 +14,10 @@ use async_nats::{
 use bytes::Bytes;
 use eventsourcing::RecordedEvent;
 use futures_util::{FutureExt, StreamExt};
-use tokio::sync::watch;
 
 use crate::{
     Connection,
-    connection::Link,
-    direct_get::{self, Stored},
+    direct_get::{self, PageSize, Stored},
     event_codec::{self, CodecError},
     names,
 };
@@ -100,12 +98,19 @@ impl Feed {
         Ok(FeedReader { feed: self.clone(), position: after, messages, connects })
     }
 
-    /// The stored messages after the position `after`, up to `max`; fewer only at the end of the stream.
+    /// The stored messages after the position `after`: up to `max` of them and about `max_bytes`, at least one unless
+    /// there is none.
     ///
     /// It leaves nothing on the server, so it suits readers that come and go.
-    pub async fn page(&self, after: u64, max: usize) -> Result<Vec<StreamMessage>, FeedError> {
+    pub async fn page(
+        &self,
+        after: u64,
+        max: usize,
+        max_bytes: usize,
+    ) -> Result<Vec<StreamMessage>, FeedError> {
         let all = names::ALL_EVENTS;
-        let page = direct_get::read_page(&self.connection, names::EVENTS, all, after + 1, max);
+        let size = PageSize { messages: max, bytes: max_bytes };
+        let page = direct_get::read_page(&self.connection, names::EVENTS, all, after + 1, size);
         let page = page.await.map_err(|error| FeedError {
             act: "reading a page of the stream",
             source: error.into(),
@@ -154,12 +159,11 @@ impl FeedReader {
 
     /// The next message. Safe to cancel.
     pub async fn next(&mut self) -> StreamMessage {
-        let mut link = self.feed.connection.link();
         loop {
             let connects = self.connects;
             let problem = tokio::select! {
                 // A server that restarted has forgotten the consumer; waiting for it to be missed takes long.
-                () = renewed(&mut link, connects) => "the connection is a new one".to_owned(),
+                () = self.feed.connection.renewed(connects) => "the connection is a new one".to_owned(),
                 message = self.messages.next() => match message {
                     Some(Ok(message)) => match self.take(&message) {
                         Some(message) => return message,
@@ -203,14 +207,5 @@ impl FeedReader {
             payload: message.payload.clone(),
             position,
         })
-    }
-}
-
-/// Waits for a connection after the one numbered `connects`.
-async fn renewed(link: &mut watch::Receiver<Link>, connects: u64) {
-    let newer = link.wait_for(|link| link.connected && link.connects != connects).await.is_ok();
-    if !newer {
-        // The client is gone, and with it whoever reads.
-        std::future::pending::<()>().await;
     }
 }

@@ -37,6 +37,12 @@ pub fn dead_letter(consumer: &str, subject: &str) -> String {
     format!("dead.{consumer}.{subject}")
 }
 
+/// Whether `subject` is a client's inbox: `_INBOX.…`, or `_INBOX_<user>.…` for one with a prefix of its own.
+#[must_use]
+pub fn is_inbox(subject: &str) -> bool {
+    subject.starts_with("_INBOX.") || subject.starts_with("_INBOX_")
+}
+
 /// The subject of one aggregate's events: `events.article.<id>`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EventSubject(pub StreamId);

@@ -189,13 +189,9 @@ pub fn generate_key(path: &Path) -> std::io::Result<()> {
         return Ok(());
     }
     let (one, other): (u128, u128) = rand::rng().random();
-    let partial = path.with_extension(format!("{}.partial", std::process::id()));
-    let mut file = fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&partial)?;
+    let partial = path.with_extension(format!("{:016x}.partial", rand::rng().random::<u64>()));
+    let mut file =
+        fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&partial)?;
     file.write_all(format!("{one:032x}{other:032x}").as_bytes())?;
     file.sync_all()?;
     // A link, since it fails where a rename would take the place of the key that another process has just made.

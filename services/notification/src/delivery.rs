@@ -64,16 +64,20 @@ impl Delivery {
 /// What the mail server's reply code says of the message (RFC 5321, 4.2.3; RFC 4954, 6). The text of a reply often
 /// repeats the address, so it goes nowhere.
 fn smtp_error(error: &lettre::transport::smtp::Error) -> DeliveryError {
+    if error.is_client() {
+        return DeliveryError::Never(
+            "the mail server does not do what the message needs".to_owned(),
+        );
+    }
     let Some(code) = error.status().map(u16::from) else {
         return DeliveryError::Away("the mail server cannot be reached".to_owned());
     };
     let reason = format!("the mail server answered {code}");
     match code {
-        // The mailbox, its size or its name.
-        550..=553 => DeliveryError::Never(reason),
-        450..=452 | 554 => DeliveryError::NotNow(reason),
-        // Shutting down, wants or refuses a login, speaks another protocol.
-        _ => DeliveryError::Away(reason),
+        // Shutting down; wants or refuses a login.
+        421 | 454 | 530 | 534 | 535 | 538 => DeliveryError::Away(reason),
+        400..=499 => DeliveryError::NotNow(reason),
+        _ => DeliveryError::Never(reason),
     }
 }
 
@@ -82,6 +86,10 @@ async fn write(folder: &Path, event: EventId, message: &[u8]) -> std::io::Result
     let partial = folder.join(format!(".{event}.partial"));
     let mut file = fs::File::create(&partial).await?;
     file.write_all(message).await?;
+    // A failed write shows at the flush, not at the sync behind it.
+    file.flush().await?;
     file.sync_all().await?;
-    fs::rename(&partial, folder.join(format!("{event}.eml"))).await
+    fs::rename(&partial, folder.join(format!("{event}.eml"))).await?;
+    // The record of it will be on disk; so must its name.
+    fs::File::open(folder).await?.sync_all().await
 }

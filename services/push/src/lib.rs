@@ -24,7 +24,7 @@ use crate::hub::Hub;
 pub const NAME: &str = "push";
 
 /// How many clients replay the past at once.
-const MAX_REPLAYS: usize = 16;
+const MAX_REPLAYS: usize = 64;
 /// How many events the hub takes at once.
 const MAX_BATCH: usize = 256;
 

@@ -10,8 +10,9 @@ use crate::{
     topic::{Topic, topics_of},
 };
 
-/// How many messages are read at once: few enough that sixteen readers of large events fit into memory.
-const PAGE: usize = 100;
+/// How many messages, and how many bytes of them, are read at once: every client that replays holds one page.
+const PAGE: usize = 200;
+const PAGE_BYTES: usize = 256 * 1024;
 /// The pause when a replica of the stream has not got there yet.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -30,7 +31,7 @@ impl Replay {
         if self.position >= self.to {
             return Ok(None);
         }
-        let page = feed.page(self.position, PAGE).await?;
+        let page = feed.page(self.position, PAGE, PAGE_BYTES).await?;
         match page.last() {
             Some(last) => self.position = last.position,
             None => tokio::time::sleep(PAUSE).await,

@@ -6,6 +6,7 @@ use async_nats::{
 
 use crate::{
     Connection,
+    direct_get::{self, PageSize},
     feed::StreamMessage,
     names::{self, header},
 };
@@ -68,8 +69,11 @@ impl DeadLetters {
         Ok(())
     }
 
-    /// The position of the last dead letter from `subject`: later events wait behind it.
-    pub async fn last(&self, subject: &str) -> Result<Option<u64>, DeadLetterError> {
+    /// The positions of the first and the last dead letter from `subject`.
+    ///
+    /// They were stored in order, and whatever comes behind the first is parked: so everything between the two is
+    /// among them, and everything before them is not.
+    pub async fn range(&self, subject: &str) -> Result<Option<(u64, u64)>, DeadLetterError> {
         let failed =
             |source: async_nats::Error| DeadLetterError { act: "looking for dead letters", source };
         let stream = self
@@ -79,15 +83,23 @@ impl DeadLetters {
             .await
             .map_err(|error| failed(error.into()))?;
         let subject = names::dead_letter(self.consumer, subject);
-        match stream.direct_get_last_for_subject(subject).await {
-            Ok(last) => {
-                let position = last.headers.get(header::DEAD_POSITION);
-                let position = position.and_then(|text| text.as_str().parse().ok());
-                position.map(Some).ok_or_else(|| failed("a dead letter names no position".into()))
-            }
-            Err(error) if error.kind() == DirectGetErrorKind::NotFound => Ok(None),
-            Err(error) => Err(failed(error.into())),
-        }
+        let last = match stream.direct_get_last_for_subject(&subject).await {
+            Ok(last) => last,
+            Err(error) if error.kind() == DirectGetErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(failed(error.into())),
+        };
+        let one = PageSize { messages: 1, bytes: 1024 * 1024 };
+        let first = direct_get::read_page(&self.connection, names::DEAD_LETTERS, &subject, 1, one);
+        let first = first.await.map_err(|error| failed(error.into()))?.pop();
+        let first = first.and_then(|first| first.message.headers);
+        let position = |headers: &HeaderMap| {
+            headers.get(header::DEAD_POSITION).and_then(|text| text.as_str().parse().ok())
+        };
+        let first = first.as_ref().and_then(position);
+        first
+            .zip(position(&last.headers))
+            .map(Some)
+            .ok_or_else(|| failed("a dead letter names no position".into()))
     }
 
     fn headers(&self, message: &StreamMessage, reason: &str) -> HeaderMap {

@@ -48,17 +48,18 @@ pub async fn run_reaction<R: Reaction>(
     let dead_letters = DeadLetters::new(connection.clone(), R::NAME);
     let worker = Arc::new(Worker::new(reaction, dead_letters, stop.clone()));
     let lanes = Lanes::new();
-    let (mut failures, mut renewed) = (0, false);
+    let (mut failures, mut floor) = (0, 0);
     while !stop.is_cancelled() {
-        let opened = if renewed {
-            durable::reopen::<R>(connection).await
-        } else {
-            durable::renew::<R>(connection).await
-        };
+        let connects = connection.link().borrow().connects;
+        let opened = durable::renew::<R>(connection, &mut floor).await;
         let reason = match opened {
             Ok(mut messages) => {
-                (failures, renewed) = (0, true);
-                pull(&mut messages, &lanes, &worker).await
+                failures = 0;
+                tokio::select! {
+                    reason = pull(&mut messages, &lanes, &worker) => reason,
+                    // What the server sent into the old connection comes again after a while, behind newer ones.
+                    () = connection.renewed(connects) => "the connection is a new one".to_owned(),
+                }
             }
             Err(error) => error.to_string(),
         };

@@ -89,7 +89,7 @@ impl RequestServer {
                     traceparent = command.traceparent,
                 );
                 // Commands of one aggregate would only be in each other's way.
-                let _turn = turns.wait(command.aggregate_id()).await;
+                let _turn = turns.wait(command.aggregate_id()).await?;
                 encode(&handler(command).instrument(span).await?)
             }
         })
@@ -190,9 +190,7 @@ async fn dispatch<F, Fut>(
             request = requests.next() => request,
         };
         let Some(request) = request else { break };
-        // JetStream can be made to deliver a stored message to any subject: only what was sent here counts.
-        if request.message.subject.as_str() != subject {
-            tracing::warn!(subject, from = %request.message.subject, "request from another subject");
+        if !is_for_us(&request, &subject) {
             continue;
         }
         let answer = answer.clone();
@@ -206,8 +204,24 @@ async fn dispatch<F, Fut>(
         tracing::debug!(%error, "leaving the queue group failed");
     }
     while let Some(request) = requests.next().await {
-        respond(request, answer.clone()).await;
+        if is_for_us(&request, &subject) {
+            respond(request, answer.clone()).await;
+        }
     }
+}
+
+/// Whether the request was sent to `subject`, and wants its reply in an inbox.
+///
+/// JetStream can be made to deliver a stored message to any subject, by whoever may pull from a consumer. And the
+/// server lets a reply go wherever the request says, whether or not its sender may publish there.
+fn is_for_us(request: &Request, subject: &str) -> bool {
+    let message = &request.message;
+    let reply = message.reply.as_deref().unwrap_or_default();
+    let is_ours = message.subject.as_str() == subject && names::is_inbox(reply);
+    if !is_ours {
+        tracing::warn!(subject, from = %message.subject, reply, "request that is not for us");
+    }
+    is_ours
 }
 
 async fn respond<F, Fut>(request: Request, answer: F)

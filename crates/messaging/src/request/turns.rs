@@ -6,6 +6,11 @@ use std::{
 use eventsourcing::AggregateId;
 use tokio::sync::OwnedMutexGuard;
 
+use super::ServiceError;
+
+/// How many commands of one aggregate may wait: half of what a service works on at once.
+const MAX_WAITING: usize = 128;
+
 /// One at a time for each aggregate, first come, first served. The store decides between processes; this keeps
 /// those of one process from losing against each other again and again.
 #[derive(Debug, Default)]
@@ -22,9 +27,15 @@ pub(super) struct Turn<'a> {
 
 impl Turns {
     /// Waits for the turn of a command of `id`.
-    pub async fn wait(&self, id: AggregateId) -> Turn<'_> {
+    ///
+    /// # Errors
+    /// Too many wait for the same aggregate already: more would leave no room for the commands of others.
+    pub async fn wait(&self, id: AggregateId) -> Result<Turn<'_>, ServiceError> {
         let queue = self.lock().entry(id).or_default().clone();
-        Turn { turns: self, id, guard: Some(queue.lock_owned().await) }
+        if Arc::strong_count(&queue) > MAX_WAITING {
+            return Err(ServiceError::Contended);
+        }
+        Ok(Turn { turns: self, id, guard: Some(queue.lock_owned().await) })
     }
 
     // Nothing panics while the lock is held.
@@ -54,11 +65,11 @@ mod tests {
         let turns = Arc::new(Turns::default());
         let (one, other) = (uuid::Uuid::now_v7().into(), uuid::Uuid::now_v7().into());
         let busy = Arc::new(AtomicU32::new(0));
-        let held = turns.wait(other).await;
+        let held = turns.wait(other).await.expect("free");
         let tasks = (0..50).map(|_| {
             let (turns, busy) = (turns.clone(), busy.clone());
             tokio::spawn(async move {
-                let _turn = turns.wait(one).await;
+                let _turn = turns.wait(one).await.expect("few enough");
                 assert_eq!(busy.fetch_add(1, Ordering::SeqCst), 0);
                 tokio::task::yield_now().await;
                 busy.fetch_sub(1, Ordering::SeqCst);

@@ -102,6 +102,32 @@ async fn a_dead_letter_parks_its_aggregate_and_no_other() {
 }
 
 #[tokio::test]
+async fn dead_letters_stay_what_they_are_when_everything_comes_again() {
+    let server = NatsServer::provisioned().await;
+    let writer = ArticleWriter::new(&server).await;
+    let recorder = Arc::new(Recorder::default());
+    let mut article = writer.create("ann", "fine", "C").await;
+    for title in ["give up", "parked", "parked"] {
+        writer.update(&mut article, title, "C").await;
+    }
+    for round in 1..=3 {
+        let (stop, task) = run(&server, &recorder).await;
+        let last = format!("last {round}");
+        writer.create("bob", &last, "C").await;
+        times(&recorder, &last, 1).await;
+        eventually("three dead letters", || async {
+            (server.messages_in("DEAD_LETTERS").await == 3).then_some(())
+        })
+        .await;
+        stop.cancel();
+        task.await.expect("it ends when told to");
+        server.delete_consumer("EVENTS", "notification").await;
+    }
+    assert_eq!((recorder.times("give up"), recorder.times("parked")), (1, 0));
+    assert_eq!(server.messages_in("DEAD_LETTERS").await, 3);
+}
+
+#[tokio::test]
 async fn a_restarted_consumer_goes_on_where_it_was() {
     let server = NatsServer::provisioned().await;
     let writer = ArticleWriter::new(&server).await;
@@ -130,8 +156,8 @@ async fn a_killed_server_and_a_deleted_durable_are_survived() {
     times(&recorder, "after", 1).await;
     let admin = async_nats::jetstream::new(server.client("admin").await);
     admin.delete_consumer_from_stream("notification", "EVENTS").await.expect("deleted");
-    // A new durable starts from the first event again.
-    times(&recorder, "before", 2).await;
+    ArticleWriter::new(&server).await.create("ann", "last", "C").await;
+    times(&recorder, "last", 1).await;
     stop.cancel();
     task.await.expect("it ends when told to");
 }

@@ -145,6 +145,28 @@ async fn without_a_service_or_a_server_the_answer_comes_at_once() {
 }
 
 #[tokio::test]
+async fn a_reply_goes_to_an_inbox_and_nowhere_else() {
+    let server = NatsServer::provisioned().await;
+    let connection = server.connect("projection").await;
+    let service = RequestServer::start(&connection, "projection").await.expect("started");
+    service
+        .query::<GetArticle, _, _>(|_| async { Err(ServiceError::ProjectionBehind) })
+        .await
+        .expect("registered");
+    service.ready().await.expect("ready");
+    let guest = async_nats::connect(server.url()).await.expect("guests may connect");
+    let subject = "events.article.0190b3a0-6b2a-7c3e-9d57-2a1f0c6b7e42";
+    for reply in [subject, "$JS.API.STREAM.DELETE.EVENTS"] {
+        let query = "queries.article.get";
+        guest.publish_with_reply(query, reply, "{}".into()).await.expect("sent");
+    }
+    // Answered behind the two, on the same connection.
+    guest.request("queries.article.get", "{}".into()).await.expect("a reply");
+    assert_eq!(server.messages_in("EVENTS").await, 0);
+    service.stop().await;
+}
+
+#[tokio::test]
 async fn a_stored_event_cannot_pose_as_a_command() {
     let server = NatsServer::provisioned().await;
     let service =

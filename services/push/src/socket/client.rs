@@ -181,12 +181,15 @@ impl Client {
     /// A client that does not read must neither hold its task for ever nor fill its queue unnoticed.
     async fn deliver(&self, socket: &mut WebSocket, message: Message) -> Result<(), End> {
         tokio::select! {
+            // First of all: behind a gap nothing may be sent, or the client would resume behind it.
+            biased;
+            () = self.overflow.cancelled() => Err(End::TooSlow),
+            end = self.ended() => Err(end),
             sent = tokio::time::timeout(PATIENCE, socket.send(message)) => match sent {
                 Ok(Ok(())) => Ok(()),
                 Ok(Err(_)) => Err(End::Gone),
                 Err(_) => Err(End::TooSlow),
             },
-            () = self.overflow.cancelled() => Err(End::TooSlow),
         }
     }
 }

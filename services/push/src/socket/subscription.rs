@@ -1,5 +1,7 @@
 //! What a client subscribes to.
 
+use std::time::Duration;
+
 use axum::extract::ws::WebSocket;
 use eventsourcing::UserId;
 
@@ -8,6 +10,9 @@ use super::{
     end::End,
 };
 use crate::{frame::ServerFrame, replay::Replay, topic::Topic};
+
+/// How long a client may take to read a page of the past.
+const PAGE_PATIENCE: Duration = Duration::from_secs(10);
 
 impl Client {
     /// The topics, if all exist, the client may have them, and they are not too many.
@@ -57,13 +62,13 @@ impl Client {
         let (held, wanted): (Vec<Topic>, Vec<Topic>) =
             topics.into_iter().partition(|topic| self.topics.contains_key(topic));
         let position = self.push.hub.subscribe(self.id, &wanted);
-        self.send_queued(socket, position).await?;
         let from = since.filter(|_| known).unwrap_or(position);
         // A topic that the client has already is not replayed again.
         let heard = |topic: &Topic| self.topics.get(topic).is_some_and(|heard| *heard <= from);
         let recovered = known && (since.is_none() || held.iter().all(heard));
         let others = self.topics.clone();
         self.topics.extend(wanted.iter().map(|topic| (topic.clone(), from)));
+        self.send_queued(socket, position).await?;
         let names = self.topic_names();
         let subscribed = ServerFrame::Subscribed { topics: names, position, recovered };
         self.send(socket, subscribed.text()).await?;
@@ -101,17 +106,20 @@ impl Client {
         }
         self.unless_ended(async {
             loop {
-                // Held while reading only: a client that reads slowly keeps nobody from replaying.
-                let permit = self.push.replays.acquire().await.map_err(|_| End::Failed)?;
+                // Held until the page is sent, since it is kept until then; a slow client does not keep it for long.
+                let _permit = self.push.replays.acquire().await.map_err(|_| End::Failed)?;
                 let page = replay.next(&self.push.feed).await.map_err(|error| {
                     tracing::warn!(%error, "a replay failed");
                     End::Failed
                 })?;
-                drop(permit);
                 let Some(frames) = page else { return Ok(()) };
-                for frame in frames {
-                    self.send(socket, frame).await?;
-                }
+                let sent = async {
+                    for frame in frames {
+                        self.send(socket, frame).await?;
+                    }
+                    Ok(())
+                };
+                tokio::time::timeout(PAGE_PATIENCE, sent).await.map_err(|_| End::TooSlow)??;
             }
         })
         .await

@@ -18,34 +18,25 @@ const MAX_IN_HAND: i64 = 1000;
 
 /// Makes the durable anew where it left off, so that everything it has not acknowledged comes again now and in
 /// order: the server would deliver the new first, and what another process had in hand only after a while.
+///
+/// `floor` remembers where that is, in case the attempt fails between the end of the old and the start of the new. A
+/// durable that is gone, and of which nothing is remembered, starts from the first event; the reaction's own record
+/// keeps it from doing anything twice.
 pub(super) async fn renew<R: Reaction>(
     connection: &Connection,
-) -> Result<pull::Stream, async_nats::Error> {
-    let jetstream = &connection.jetstream;
-    let found = jetstream.get_consumer_from_stream::<pull::Config, _, _>(R::NAME, names::EVENTS);
-    let floor = match found.await {
-        Ok(consumer) => {
-            jetstream.delete_consumer_from_stream(R::NAME, names::EVENTS).await?;
-            consumer.cached_info().ack_floor.stream_sequence
-        }
-        Err(error) if is_missing(&error) => 0,
-        Err(error) => return Err(error.into()),
-    };
-    create::<R>(connection, floor).await
-}
-
-/// Opens the durable. One that was deleted starts from the first event, and the reaction's own record keeps it
-/// from doing anything twice.
-pub(super) async fn reopen<R: Reaction>(
-    connection: &Connection,
+    floor: &mut u64,
 ) -> Result<pull::Stream, async_nats::Error> {
     let jetstream = &connection.jetstream;
     let found = jetstream.get_consumer_from_stream::<pull::Config, _, _>(R::NAME, names::EVENTS);
     match found.await {
-        Ok(consumer) => Ok(consumer.messages().await?),
-        Err(error) if is_missing(&error) => create::<R>(connection, 0).await,
-        Err(error) => Err(error.into()),
+        Ok(consumer) => {
+            *floor = consumer.cached_info().ack_floor.stream_sequence.max(*floor);
+            jetstream.delete_consumer_from_stream(R::NAME, names::EVENTS).await?;
+        }
+        Err(error) if is_missing(&error) => {}
+        Err(error) => return Err(error.into()),
     }
+    create::<R>(connection, *floor).await
 }
 
 fn is_missing(error: &ConsumerError) -> bool {

@@ -23,8 +23,8 @@ use crate::{
 const PROGRESS: Duration = Duration::from_secs(3);
 /// How many handlers run at once.
 const MAX_CONCURRENT: usize = 16;
-/// How often an event that fails is tried before it goes to the dead letters.
-const MAX_ATTEMPTS: u32 = 12;
+/// How often an event that fails is tried before it goes to the dead letters: for about ten minutes.
+const MAX_ATTEMPTS: u32 = 32;
 
 /// A message in hand: as the server knows it, and as we do.
 pub(super) struct Taken {
@@ -144,12 +144,17 @@ impl<R: Reaction> Worker<R> {
         message: &StreamMessage,
         attempts: &mut Attempts,
     ) -> Result<Settled, String> {
-        let dead = self.dead_letters.last(&message.subject).await;
+        let dead = self.dead_letters.range(&message.subject).await;
         let reason = match dead.map_err(|error| error.to_string())? {
-            // It is there already: the process ended before the server heard of it.
-            Some(position) if position == message.position => return Ok(Settled::DeadLetter),
-            Some(position) => format!("parked behind the dead letter at position {position}"),
-            None => match self.react(message).await {
+            // It is among them: the process ended before the server heard of it.
+            Some((first, last)) if (first..=last).contains(&message.position) => {
+                return Ok(Settled::DeadLetter);
+            }
+            Some((first, _)) if first < message.position => {
+                format!("parked behind the dead letter at position {first}")
+            }
+            // Nothing is in its way; when it was done before, the reaction's own record says so.
+            _ => match self.react(message).await {
                 Outcome::Done => return Ok(Settled::Done),
                 Outcome::Wait(reason) => return Err(reason),
                 Outcome::Retry(reason) if attempts.failed + 1 < MAX_ATTEMPTS => {
