@@ -60,9 +60,13 @@ async fn a_guest_may_watch_events() {
 
     let server = NatsServer::provisioned().await;
     let guest = async_nats::connect(server.url()).await.expect("guests may connect");
-    let mut events = guest.subscribe("events.article.*").await.expect("subscribed");
+    let mut events = guest.subscribe("events.>").await.expect("subscribed");
     // The answer to any request comes after the subscription.
     let _ = guest.request("queries.article.get", "{}".into()).await;
+    // One that is not public does not arrive, though the subscription covers it.
+    let admin = server.client("admin").await;
+    let private = "events.user.0190b3a0-6b2a-7c3e-9d57-2a1f0c6b7e42";
+    admin.request(private, "{}".into()).await.expect("stored");
     let writer = test_support::ArticleWriter::new(&server).await;
     writer.create("ann", "T", "C").await;
     let event = events.next().await.expect("the event arrives");
