@@ -67,7 +67,8 @@ impl<A> Cache<A> {
 
     /// Keeps the root of `id`.
     pub fn put(&self, id: AggregateId, root: Root<A>) {
-        if root.commands.len() > MAX_COMMANDS {
+        // One without an event is as quickly asked for again, and anybody can name any number of them.
+        if root.commands.is_empty() || root.commands.len() > MAX_COMMANDS {
             return;
         }
         let mut generations = self.lock();
@@ -90,15 +91,19 @@ mod tests {
     #[test]
     fn what_was_used_lately_is_kept_and_the_number_is_bounded() {
         let cache = Cache::<u32>::new();
+        let commands = HashSet::from([CommandId::generate()]);
+        let root = |state| Root { state, commands: commands.clone(), ..Root::default() };
         let id = |number: u128| AggregateId::from(uuid::Uuid::from_u128(number));
-        cache.put(id(0), Root { state: 7, ..Root::default() });
+        cache.put(id(0), root(7));
         for number in 1..10_000 {
             // Used again and again, it stays.
-            let root = cache.take(id(0)).expect("it is kept");
-            cache.put(id(0), root);
-            cache.put(id(number), Root::default());
+            let used = cache.take(id(0)).expect("it is kept");
+            cache.put(id(0), used);
+            cache.put(id(number), root(0));
         }
         assert_eq!(cache.take(id(0)).map(|root| root.state), Some(7));
+        cache.put(id(20_000), Root::default());
+        assert!(cache.take(id(20_000)).is_none(), "nothing is known of it");
         let generations = cache.lock();
         assert!(generations.young.len() + generations.old.len() <= MAX_AGGREGATES);
     }

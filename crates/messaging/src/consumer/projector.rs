@@ -171,13 +171,14 @@ impl<P: Projector> Runner<'_, P> {
     async fn apply(&self, from: u64, batch: &[StreamMessage]) -> Result<u64, BatchError<P::Error>> {
         let Some(to) = batch.last().map(|message| message.position) else { return Ok(from) };
         let mut transaction = self.projector.begin().await.map_err(BatchError::Database)?;
+        let mut events = Vec::with_capacity(batch.len());
         for message in batch {
             let verdict = match message.event() {
-                Ok(event) => self
-                    .projector
-                    .apply(&mut transaction, &event)
-                    .await
-                    .map_err(BatchError::Database)?,
+                Ok(event) => {
+                    let applied = self.projector.apply(&mut transaction, &event).await;
+                    events.push(event);
+                    applied.map_err(BatchError::Database)?
+                }
                 Err(error) => Verdict::GiveUp(error.to_string()),
             };
             // Stored before the position moves on: a crash in between stores it again, never loses it.
@@ -190,21 +191,20 @@ impl<P: Projector> Runner<'_, P> {
         if !committed {
             return Err(BatchError::Overtaken);
         }
-        report(P::NAME, batch);
+        report(P::NAME, batch.len(), to, &events);
         Ok(to)
     }
 }
 
-fn report(name: &'static str, batch: &[StreamMessage]) {
-    metrics::counter!("consumer_events_total", "consumer" => name).increment(batch.len() as u64);
-    let Some(last) = batch.last() else { return };
+fn report(name: &'static str, messages: usize, position: u64, events: &[RecordedEvent]) {
+    metrics::counter!("consumer_events_total", "consumer" => name).increment(messages as u64);
     #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
-    metrics::gauge!("consumer_position", "consumer" => name).set(last.position as f64);
+    metrics::gauge!("consumer_position", "consumer" => name).set(position as f64);
     // A full batch means catching up, whose lines nobody wants to pay for.
-    if batch.len() == MAX_BATCH {
-        return tracing::info!(consumer = name, event.position = last.position, "catching up");
+    if messages == MAX_BATCH {
+        return tracing::info!(consumer = name, event.position = position, "catching up");
     }
-    for event in batch.iter().filter_map(|message| message.event().ok()) {
+    for event in events {
         tracing::info!(
             consumer = name,
             event.id = %event.event.id,
