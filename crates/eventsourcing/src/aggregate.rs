@@ -3,22 +3,35 @@
 //! The split into deciding and applying is Chassaing's decider
 //! (<https://thinkbeforecoding.com/post/2021/12/17/functional-event-sourcing-decider>).
 
+use serde::{Serialize, de::DeserializeOwned};
 use time::OffsetDateTime;
 
-use crate::{Actor, AggregateId, EventData, Refusal};
+use crate::{Actor, AggregateId, Claim, EventData, Refusal};
 
 /// State that is nothing but the fold of its events.
 ///
 /// `Default` is the state before the first event.
-pub trait Aggregate: Default + Clone + Send + Sync + 'static {
+pub trait Aggregate:
+    Default + Clone + Serialize + DeserializeOwned + Send + Sync + 'static
+{
     /// The context that owns it, and the second token of its subjects: `article`.
     const CONTEXT: &'static str;
+    /// Names what the state looks like and how events become it. One more with every change of either: snapshots
+    /// under another number are thrown away.
+    const STATE_SCHEMA: u32;
 
     /// Every fact about it.
     type Event: EventData;
 
     /// Takes one fact in. It cannot fail: a fact has happened.
     fn apply(&mut self, event: Self::Event, context: &EventContext);
+
+    /// The values that it holds in this state and no other aggregate may hold at the same time.
+    ///
+    /// A command that changes them costs an atomic batch; one that does not costs nothing more.
+    fn claims(&self) -> Vec<Claim> {
+        Vec::new()
+    }
 }
 
 /// How an aggregate answers the command `C`. One implementation a file.

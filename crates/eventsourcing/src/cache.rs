@@ -1,24 +1,24 @@
 //! Aggregates that were used lately, as they were then.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashMap,
     mem,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use crate::{Aggregate, AggregateId, CommandId, DecodeError, Head, RecordedEvent};
+use crate::{Aggregate, AggregateId, DecodeError, Head, RecordedEvent, command_log::CommandLog};
 
 /// How many aggregates are kept.
 const MAX_AGGREGATES: usize = 2048;
-/// An aggregate that has seen more commands is not kept: their ids would take too much room.
-const MAX_COMMANDS: usize = 10_000;
 
-/// An aggregate after some event: its state, and every command that it has seen until then.
+/// An aggregate after some event: its state, and the commands that it has seen until then.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Root<A> {
     pub state: A,
     pub head: Head,
-    pub commands: HashSet<CommandId>,
+    pub commands: CommandLog,
+    /// The version of its last snapshot; 0 when there is none.
+    pub snapshot_version: u64,
 }
 
 impl<A: Aggregate> Root<A> {
@@ -65,17 +65,27 @@ impl<A> Cache<A> {
         generations.young.remove(&id).or_else(|| generations.old.remove(&id))
     }
 
-    /// Keeps the root of `id`.
-    pub fn put(&self, id: AggregateId, root: Root<A>) {
+    /// Keeps the root of `id`; gives back those that are forgotten for it.
+    pub fn put(&self, id: AggregateId, root: Root<A>) -> HashMap<AggregateId, Root<A>> {
         // One without an event is as quickly asked for again, and anybody can name any number of them.
-        if root.commands.is_empty() || root.commands.len() > MAX_COMMANDS {
-            return;
+        if root.head.version == 0 {
+            return HashMap::new();
         }
         let mut generations = self.lock();
+        let mut forgotten = HashMap::new();
         if generations.young.len() >= MAX_AGGREGATES / 2 {
-            generations.old = mem::take(&mut generations.young);
+            let young = mem::take(&mut generations.young);
+            forgotten = mem::replace(&mut generations.old, young);
         }
         generations.young.insert(id, root);
+        forgotten
+    }
+
+    /// Gives back all that is there.
+    pub fn clear(&self) -> impl Iterator<Item = (AggregateId, Root<A>)> + use<A> {
+        let mut generations = self.lock();
+        let (young, old) = (mem::take(&mut generations.young), mem::take(&mut generations.old));
+        young.into_iter().chain(old)
     }
 
     // Nothing panics while the lock is held.
@@ -91,20 +101,22 @@ mod tests {
     #[test]
     fn what_was_used_lately_is_kept_and_the_number_is_bounded() {
         let cache = Cache::<u32>::new();
-        let commands = HashSet::from([CommandId::generate()]);
-        let root = |state| Root { state, commands: commands.clone(), ..Root::default() };
+        let root =
+            |state| Root { state, head: Head { version: 1, position: 1 }, ..Root::default() };
         let id = |number: u128| AggregateId::from(uuid::Uuid::from_u128(number));
         cache.put(id(0), root(7));
+        let mut forgotten = 0;
         for number in 1..10_000 {
             // Used again and again, it stays.
             let used = cache.take(id(0)).expect("it is kept");
             cache.put(id(0), used);
-            cache.put(id(number), root(0));
+            forgotten += cache.put(id(number), root(0)).len();
         }
         assert_eq!(cache.take(id(0)).map(|root| root.state), Some(7));
         cache.put(id(20_000), Root::default());
         assert!(cache.take(id(20_000)).is_none(), "nothing is known of it");
-        let generations = cache.lock();
-        assert!(generations.young.len() + generations.old.len() <= MAX_AGGREGATES);
+        let kept = cache.clear().count();
+        assert!(kept <= MAX_AGGREGATES);
+        assert!(kept + forgotten > 9_000, "{kept} are kept, {forgotten} were given back");
     }
 }

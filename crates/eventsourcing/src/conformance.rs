@@ -1,11 +1,13 @@
 //! What every [`EventStore`] must do. Each store's tests call [`run`].
 
+mod claims;
+
 use time::macros::datetime;
 use uuid::Uuid;
 
 use crate::{
-    AggregateId, AppendError, CommandId, CorrelationId, EventStore, Fingerprint, Head, Metadata,
-    NewEvent, StreamId, UserId,
+    AggregateId, AppendError, CommandId, CorrelationId, EventStore, Fingerprint, Head, LoadError,
+    Metadata, NewEvent, StreamId, UserId,
 };
 
 /// Runs every check, each on an aggregate of its own.
@@ -23,6 +25,8 @@ pub async fn run<S: EventStore>(store: &S) {
     an_event_id_in_use_elsewhere_is_never_a_silent_success(store).await;
     of_two_racing_writers_one_wins(store).await;
     a_long_history_loads_in_order(store).await;
+    a_head_of_another_past_is_not_believed(store).await;
+    claims::run(store).await;
 }
 
 fn stream() -> StreamId {
@@ -56,7 +60,7 @@ fn events(from: u64, to: u64) -> Vec<NewEvent> {
 
 async fn append<S: EventStore>(store: &S, stream: &StreamId, head: Head, to: u64) -> Head {
     store
-        .append(stream, head, events(head.version + 1, to))
+        .append(stream, head, events(head.version + 1, to).into())
         .await
         .expect("an append at the head succeeds")
 }
@@ -77,7 +81,8 @@ async fn an_unknown_aggregate_has_no_events<S: EventStore>(store: &S) {
 
 async fn events_come_back_as_they_were_appended<S: EventStore>(store: &S) {
     let (stream, written) = (stream(), events(1, 1));
-    let head = store.append(&stream, Head::default(), written.clone()).await.expect("created");
+    let head =
+        store.append(&stream, Head::default(), written.clone().into()).await.expect("created");
     let read = store.load(&stream, Head::default()).await.expect("loaded");
     assert_eq!(read.len(), 1);
     assert_eq!(read[0].event, written[0]);
@@ -90,7 +95,7 @@ async fn events_come_back_as_they_were_appended<S: EventStore>(store: &S) {
 async fn creating_twice_conflicts<S: EventStore>(store: &S) {
     let stream = stream();
     append(store, &stream, Head::default(), 1).await;
-    assert_conflict(&store.append(&stream, Head::default(), events(1, 1)).await);
+    assert_conflict(&store.append(&stream, Head::default(), events(1, 1).into()).await);
     assert_eq!(load(store, &stream, Head::default()).await.len(), 1);
 }
 
@@ -98,7 +103,7 @@ async fn a_stale_writer_conflicts<S: EventStore>(store: &S) {
     let stream = stream();
     let first = append(store, &stream, Head::default(), 1).await;
     append(store, &stream, first, 2).await;
-    assert_conflict(&store.append(&stream, first, events(2, 2)).await);
+    assert_conflict(&store.append(&stream, first, events(2, 2).into()).await);
     assert_eq!(load(store, &stream, Head::default()).await.len(), 2);
 }
 
@@ -106,7 +111,7 @@ async fn several_events_are_stored_together_or_not_at_all<S: EventStore>(store: 
     let stream = stream();
     let head = append(store, &stream, Head::default(), 3).await;
     assert_eq!(head.version, 3);
-    assert_conflict(&store.append(&stream, Head::default(), events(1, 3)).await);
+    assert_conflict(&store.append(&stream, Head::default(), events(1, 3).into()).await);
     let versions: Vec<_> =
         load(store, &stream, Head::default()).await.iter().map(|event| event.version).collect();
     assert_eq!(versions, [1, 2, 3]);
@@ -135,8 +140,8 @@ async fn aggregates_do_not_see_each_other<S: EventStore>(store: &S) {
 /// A store may refuse it or store it; what it must not do is say that it is stored when it is not.
 async fn an_event_id_in_use_elsewhere_is_never_a_silent_success<S: EventStore>(store: &S) {
     let (one, other, event) = (stream(), stream(), events(1, 1));
-    store.append(&one, Head::default(), event.clone()).await.expect("created");
-    let appended = store.append(&other, Head::default(), event).await;
+    store.append(&one, Head::default(), event.clone().into()).await.expect("created");
+    let appended = store.append(&other, Head::default(), event.into()).await;
     let stored = load(store, &other, Head::default()).await;
     assert_eq!(appended.is_ok(), stored.len() == 1, "{appended:?}");
 }
@@ -145,7 +150,7 @@ async fn of_two_racing_writers_one_wins<S: EventStore>(store: &S) {
     let stream = stream();
     let head = append(store, &stream, Head::default(), 1).await;
     let mut winners = Vec::new();
-    let race = |event| store.append(&stream, head, event);
+    let race = |event: Vec<NewEvent>| store.append(&stream, head, event.into());
     for result in both(race(events(2, 2)), race(events(2, 2))).await {
         match result {
             Ok(head) => winners.push(head),
@@ -194,4 +199,15 @@ async fn a_long_history_loads_in_order<S: EventStore>(store: &S) {
     let versions: Vec<_> =
         load(store, &stream, Head::default()).await.iter().map(|event| event.version).collect();
     assert_eq!(versions, (1..=LENGTH).collect::<Vec<_>>());
+}
+
+async fn a_head_of_another_past_is_not_believed<S: EventStore>(store: &S) {
+    let (stream, unknown) = (stream(), stream());
+    let head = append(store, &stream, Head::default(), 2).await;
+    let later = Head { version: head.version + 1, position: head.position + 1 };
+    let other = Head { version: head.version + 1, ..head };
+    for (stream, head) in [(&stream, later), (&stream, other), (&unknown, head)] {
+        let loaded = store.load(stream, head).await;
+        assert!(matches!(loaded, Err(LoadError::UnknownHead)), "{head:?} gave {loaded:?}");
+    }
 }

@@ -138,24 +138,35 @@ impl RecordedEvent {
     }
 }
 
+/// Makes data of a schema version data of the next one. Runs when an event is read, for every consumer alike;
+/// what is stored never changes.
+pub type Upcaster = fn(&mut serde_json::Map<String, serde_json::Value>);
+
 /// Writes the enum of a context's events and its [`EventData`]: a line an event.
+///
+/// An event in schema version n names n - 1 upcasters, from version 1 to 2, from 2 to 3 and so on.
 ///
 /// ```
 /// # use serde::{Serialize, Deserialize};
 /// #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-/// pub struct NoteWritten { pub text: String }
+/// pub struct NoteWritten { pub text: String, pub language: String }
 ///
 /// eventsourcing::events! {
 ///     /// Every fact about a note.
 ///     pub enum NoteEvent {
-///         "note.written" v 1 => Written(NoteWritten),
+///         "note.written" v 2 => Written(NoteWritten), upcast [in_english],
 ///     }
+/// }
+///
+/// fn in_english(data: &mut serde_json::Map<String, serde_json::Value>) {
+///     data.insert("language".to_owned(), "en".into());
 /// }
 /// ```
 #[macro_export]
 macro_rules! events {
     ($(#[$meta:meta])* $vis:vis enum $name:ident {
-        $($event_type:literal v $version:literal => $variant:ident($data:ty)),+ $(,)?
+        $($event_type:literal v $version:literal => $variant:ident($data:ty)
+            $(, upcast [$($upcaster:path),+ $(,)?])?),+ $(,)?
     }) => {
         $(#[$meta])*
         #[derive(Debug, Clone, PartialEq, Eq)]
@@ -193,14 +204,13 @@ macro_rules! events {
                 schema_version: u32,
                 data: &[u8],
             ) -> Result<Self, $crate::DecodeError> {
-                match (event_type, schema_version) {
-                    $(($event_type, $version) => {
-                        $crate::event::from_json(event_type, data).map(Self::$variant)
+                match event_type {
+                    $($event_type => {
+                        let upcasters: &[$crate::event::Upcaster] = &[$($($upcaster),+)?];
+                        debug_assert_eq!(upcasters.len() + 1, $version, "one upcaster from each version to the next");
+                        $crate::event::from_json(event_type, schema_version, data, upcasters)
+                            .map(Self::$variant)
                     })+
-                    $(($event_type, _) => Err($crate::DecodeError::UnknownVersion {
-                        event_type: event_type.to_owned(),
-                        version: schema_version,
-                    }),)+
                     _ => Err($crate::DecodeError::UnknownType(event_type.to_owned())),
                 }
             }
@@ -218,16 +228,33 @@ pub fn to_json(data: &impl Serialize) -> Result<Vec<u8>, JsonError> {
     serde_json::to_vec(data)
 }
 
-/// Reads the data of an `event_type`. For [`events!`](crate::events).
+/// Reads the data of an `event_type` that was stored in `schema_version`. For [`events!`](crate::events).
 ///
 /// # Errors
-/// [`DecodeError::Malformed`].
+/// [`DecodeError::Malformed`], and [`DecodeError::UnknownVersion`] for one from the future.
 pub fn from_json<T: serde::de::DeserializeOwned>(
     event_type: &str,
+    schema_version: u32,
     data: &[u8],
+    upcasters: &[Upcaster],
 ) -> Result<T, DecodeError> {
-    serde_json::from_slice(data).map_err(|error| DecodeError::Malformed {
+    let malformed = |error: serde_json::Error| DecodeError::Malformed {
         event_type: event_type.to_owned(),
         reason: error.to_string(),
-    })
+    };
+    let older = usize::try_from(schema_version).ok().and_then(|version| version.checked_sub(1));
+    match older.and_then(|older| upcasters.get(older..)) {
+        Some([]) => serde_json::from_slice(data).map_err(malformed),
+        Some(upcasters) => {
+            let mut data = serde_json::from_slice(data).map_err(malformed)?;
+            for upcast in upcasters {
+                upcast(&mut data);
+            }
+            serde_json::from_value(data.into()).map_err(malformed)
+        }
+        None => Err(DecodeError::UnknownVersion {
+            event_type: event_type.to_owned(),
+            version: schema_version,
+        }),
+    }
 }

@@ -5,14 +5,18 @@ mod plan;
 use time::OffsetDateTime;
 
 use crate::{
-    Accepted, Aggregate, AppendError, Command, CommandEnvelope, Decide, DecodeError, EventRef,
-    EventStore, Fingerprint, Head, NewEvent, Refusal, Reply, StoreError, StreamId,
+    Accepted, Aggregate, AggregateId, AppendError, Command, CommandEnvelope, Decide, DecodeError,
+    EventRef, EventStore, Fingerprint, Head, LoadError, NewEvent, NoSnapshots, RecordedEvent,
+    Refusal, Reply, SnapshotStore, StoreError, StreamId,
     cache::{Cache, Root},
+    snapshot,
 };
 use plan::{Plan, plan};
 
 /// How often a command is decided again after another writer was first or nobody answered.
 const MAX_ATTEMPTS: u32 = 16;
+/// An aggregate in use gets a snapshot every so many events, so that little is to be read after a crash.
+const SNAPSHOT_EVERY: u64 = 64;
 
 /// A command was neither accepted nor refused.
 #[derive(Debug, thiserror::Error)]
@@ -39,8 +43,9 @@ pub enum ExecuteError {
 
 /// Executes the commands of one kind of aggregate against one store.
 #[derive(Debug)]
-pub struct Executor<A, S> {
+pub struct Executor<A, S, P = NoSnapshots> {
     store: S,
+    snapshots: P,
     cache: Cache<A>,
 }
 
@@ -57,9 +62,23 @@ struct Attempt<A> {
 }
 
 impl<A: Aggregate, S: EventStore> Executor<A, S> {
-    /// An executor over `store`.
+    /// An executor over `store` that reads aggregates from their events alone.
     pub fn new(store: S) -> Self {
-        Self { store, cache: Cache::new() }
+        Self::with_snapshots(store, NoSnapshots)
+    }
+}
+
+impl<A: Aggregate, S: EventStore, P: SnapshotStore> Executor<A, S, P> {
+    /// An executor over `store` that takes and leaves shortcuts in `snapshots`.
+    pub fn with_snapshots(store: S, snapshots: P) -> Self {
+        Self { store, snapshots, cache: Cache::new() }
+    }
+
+    /// Empties the cache and leaves a snapshot of everything that was in it. For an orderly end.
+    pub fn retire(&self) {
+        for (id, root) in self.cache.clear() {
+            self.save_if_worth_it(id, &root);
+        }
     }
 
     /// Decides `command` and stores its events, once, however often it is sent.
@@ -73,15 +92,16 @@ impl<A: Aggregate, S: EventStore> Executor<A, S> {
     {
         let id = command.aggregate_id();
         let cached = self.cache.take(id);
+        // What a command is about to create is not there, unless it is a repeat.
+        let guess = cached.is_some() || C::CREATES;
         let mut attempt = Attempt {
             stream: StreamId::new(A::CONTEXT, id),
             fingerprint: command.fingerprint()?,
-            // What a command is about to create is not there, unless it is a repeat.
-            fresh: cached.is_none() && !C::CREATES,
+            fresh: false,
             root: cached.unwrap_or_default(),
             unknown: None,
         };
-        if attempt.fresh && !is_late(command) {
+        if !guess && !is_late(command) {
             self.refresh(&mut attempt).await?;
         }
         for number in 1.. {
@@ -94,7 +114,7 @@ impl<A: Aggregate, S: EventStore> Executor<A, S> {
                 return Err(attempt.give_up(ExecuteError::Expired));
             }
             if let Some(reply) = self.step(command, &mut attempt).await? {
-                self.cache.put(id, attempt.root);
+                self.keep(id, attempt.root);
                 return Ok(reply);
             }
             if number > 1 {
@@ -115,22 +135,25 @@ impl<A: Aggregate, S: EventStore> Executor<A, S> {
         C: Command,
         A: Decide<C>,
     {
-        if attempt.root.commands.contains(&command.id) {
+        if attempt.root.commands.contains(command.id) {
             return self.earlier_outcome(command, attempt).await.map(Some);
         }
-        let (state, events) = match plan(command, attempt.fingerprint, &attempt.root)? {
+        let (state, commit) = match plan(command, attempt.fingerprint, &attempt.root)? {
             Plan::Answer(reply) => return Ok(attempt.fresh.then_some(reply)),
-            Plan::Append(state, events) => (state, events),
+            Plan::Append(state, commit) => (state, commit),
         };
-        let stored = self.store.append(&attempt.stream, attempt.root.head, events.clone()).await;
-        match stored {
+        let events = refs(&commit.events);
+        match self.store.append(&attempt.stream, attempt.root.head, commit).await {
             Ok(head) => {
                 attempt.root.state = state.clone();
                 attempt.root.head = head;
                 attempt.root.commands.insert(command.id);
-                Ok(Some(accept(command, state, head, refs(&events), false)))
+                Ok(Some(accept(command, state, head, events, false)))
             }
             Err(AppendError::Conflict) => Ok(None),
+            Err(AppendError::Claimed(claim)) => {
+                Ok(attempt.fresh.then(|| Reply::Refused(Refusal::taken(&claim))))
+            }
             Err(AppendError::Unknown(error)) => {
                 attempt.unknown = Some(error);
                 Ok(None)
@@ -146,18 +169,75 @@ impl<A: Aggregate, S: EventStore> Executor<A, S> {
     /// An append without an answer may still land: only a successful read can settle it, so a failed one is
     /// passed over then, and the next attempt reads again.
     async fn refresh(&self, attempt: &mut Attempt<A>) -> Result<(), ExecuteError> {
-        match self.store.load(&attempt.stream, attempt.root.head).await {
-            Ok(events) => {
-                attempt.root.catch_up(&events)?;
+        match self.catch_up(&attempt.stream, &mut attempt.root).await {
+            Ok(()) => {
                 attempt.fresh = true;
                 Ok(())
             }
-            Err(error) if attempt.unknown.is_some() => {
+            Err(ExecuteError::Unavailable(error)) if attempt.unknown.is_some() => {
                 attempt.unknown = Some(error);
                 attempt.fresh = false;
                 Ok(())
             }
-            Err(error) => Err(ExecuteError::Unavailable(error)),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Brings `root` up to what the store has; what does not fit the store is forgotten, whoever said so.
+    async fn catch_up(&self, stream: &StreamId, root: &mut Root<A>) -> Result<(), ExecuteError> {
+        if root.head == Head::default()
+            && let Some(bytes) = self.snapshots.load(stream).await
+            && let Some(snapshot) = snapshot::read(&bytes)
+        {
+            *root = snapshot;
+        }
+        if root.head != Head::default() {
+            match self.store.load(stream, root.head).await {
+                Ok(events) => match root.catch_up(&events) {
+                    Err(DecodeError::Gap { .. }) => {}
+                    caught_up => return Ok(caught_up?),
+                },
+                Err(LoadError::UnknownHead) => {}
+                Err(LoadError::Failed(error)) => return Err(ExecuteError::Unavailable(error)),
+            }
+        }
+        *root = Root::default();
+        root.catch_up(&self.history(stream).await?)?;
+        Ok(())
+    }
+
+    /// Every event of `stream`.
+    async fn history(&self, stream: &StreamId) -> Result<Vec<RecordedEvent>, ExecuteError> {
+        self.store.load(stream, Head::default()).await.map_err(|error| match error {
+            LoadError::Failed(error) => ExecuteError::Unavailable(error),
+            LoadError::UnknownHead => {
+                ExecuteError::Unavailable(StoreError::new("reading all events", error))
+            }
+        })
+    }
+
+    /// Keeps `root` for the next command.
+    fn keep(&self, id: AggregateId, mut root: Root<A>) {
+        if root.head.version >= root.snapshot_version + SNAPSHOT_EVERY {
+            self.save(id, &root);
+            root.snapshot_version = root.head.version;
+        }
+        for (id, root) in self.cache.put(id, root) {
+            self.save_if_worth_it(id, &root);
+        }
+    }
+
+    /// A single event is read as quickly as a snapshot.
+    fn save_if_worth_it(&self, id: AggregateId, root: &Root<A>) {
+        if root.head.version > root.snapshot_version.max(1) {
+            self.save(id, root);
+        }
+    }
+
+    fn save(&self, id: AggregateId, root: &Root<A>) {
+        // A state that cannot be written is read from its events.
+        if let Ok(bytes) = snapshot::write(root) {
+            self.snapshots.save(&StreamId::new(A::CONTEXT, id), bytes);
         }
     }
 
@@ -167,9 +247,11 @@ impl<A: Aggregate, S: EventStore> Executor<A, S> {
         command: &CommandEnvelope<C>,
         attempt: &Attempt<A>,
     ) -> Result<Reply<A>, ExecuteError> {
-        let history = self.store.load(&attempt.stream, Head::default()).await;
-        // That it is stored is known: nobody may say that nothing was changed.
-        let history = history.map_err(ExecuteError::OutcomeUnknown)?;
+        let history = self.history(&attempt.stream).await.map_err(|error| match error {
+            // That it is stored is known: nobody may say that nothing was changed.
+            ExecuteError::Unavailable(error) => ExecuteError::OutcomeUnknown(error),
+            error => error,
+        })?;
         let mut root = Root::<A>::default();
         let (mut events, mut outcome) = (Vec::new(), None);
         for event in &history {

@@ -70,6 +70,10 @@ uuid_identity!(
     EventId, "event id"
 );
 uuid_identity!(
+    /// One command that was accepted for later, and what became of it.
+    OperationId, "operation id"
+);
+uuid_identity!(
     /// A digest of a command's name and data: tells a repeat from a reused id.
     Fingerprint, "fingerprint"
 );
@@ -106,6 +110,14 @@ impl CommandId {
     }
 }
 
+impl OperationId {
+    /// The operation that executes `command` later. A repeat of the command is the same operation.
+    #[must_use]
+    pub fn of(command: CommandId, aggregate: AggregateId) -> Self {
+        Self(derive(&["operation", &command.to_string(), &aggregate.to_string()]))
+    }
+}
+
 impl Fingerprint {
     /// The fingerprint of the command `name` with the JSON `data`.
     #[must_use]
@@ -118,7 +130,7 @@ impl Fingerprint {
 }
 
 /// Derives a UUID from parts, each with its length, so that no two lists of parts look alike.
-fn derive(parts: &[&str]) -> Uuid {
+pub(crate) fn derive(parts: &[&str]) -> Uuid {
     let mut bytes = Vec::new();
     for part in parts {
         bytes.extend_from_slice(&part.len().to_be_bytes());

@@ -2,7 +2,9 @@
 
 pub mod aggregate;
 mod cache;
+pub mod claim;
 pub mod command;
+mod command_log;
 #[cfg(any(test, feature = "testing"))]
 pub mod conformance;
 pub mod event;
@@ -11,21 +13,25 @@ pub mod identity;
 pub mod memory;
 pub mod query;
 pub mod refusal;
+pub mod snapshot;
 pub mod store;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 
 pub use aggregate::{Aggregate, Decide, EventContext};
+pub use claim::{Claim, ClaimChanges};
 pub use command::{Accepted, Command, CommandEnvelope, EventRef, Reply};
 pub use event::{DecodeError, EventData, Metadata, NewEvent, RecordedEvent};
 pub use executor::{ExecuteError, Executor};
 pub use identity::{
-    Actor, AggregateId, CommandId, CorrelationId, EventId, Fingerprint, IdentityError, UserId,
+    Actor, AggregateId, CommandId, CorrelationId, EventId, Fingerprint, IdentityError, OperationId,
+    UserId,
 };
-pub use memory::MemoryEventStore;
+pub use memory::{MemoryEventStore, MemorySnapshotStore};
 pub use query::{Answer, Query, QueryEnvelope, QueryReply};
 pub use refusal::{FieldError, Refusal, RefusalKind};
-pub use store::{AppendError, EventStore, Head, StoreError, StreamId};
+pub use snapshot::{NoSnapshots, SnapshotStore};
+pub use store::{AppendError, Commit, EventStore, Head, LoadError, StoreError, StreamId};
 
 #[cfg(test)]
 mod tests;

@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
+use crate::Claim;
+
 /// Why a command or query was refused, in a form that travels.
 ///
 /// A refusal is final for the state it was decided on: sending the same again without a change is of no use.
@@ -92,6 +94,15 @@ impl Refusal {
             current_version: Some(current),
             ..Self::new(RefusalKind::VersionMismatch, "version-mismatch", detail)
         }
+    }
+
+    /// Another aggregate holds the value of `claim`.
+    #[must_use]
+    pub fn taken(claim: &Claim) -> Self {
+        let field = claim.field;
+        let errors = vec![FieldError::new(field, "is in use by another")];
+        let detail = format!("this {field} is in use by another {}", claim.context);
+        Self { errors, ..Self::new(RefusalKind::Conflict, format!("{field}-taken"), detail) }
     }
 
     /// The command id already stands for another command.

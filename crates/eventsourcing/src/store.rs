@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, error::Error, fmt, future::Future};
 
-use crate::{AggregateId, NewEvent, RecordedEvent};
+use crate::{AggregateId, Claim, ClaimChanges, NewEvent, RecordedEvent};
 
 /// Names one aggregate's events.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -61,12 +61,41 @@ impl StoreError {
     }
 }
 
+/// What one command stores: all of it or nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Commit {
+    /// The events, in order.
+    pub events: Vec<NewEvent>,
+    /// What they change about the values that the aggregate holds.
+    pub claims: ClaimChanges,
+}
+
+impl From<Vec<NewEvent>> for Commit {
+    fn from(events: Vec<NewEvent>) -> Self {
+        Self { events, claims: ClaimChanges::default() }
+    }
+}
+
+/// Why events were not loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The head is none of this aggregate's: whoever has it knows another past.
+    #[error("the aggregate has no such event")]
+    UnknownHead,
+    /// The store could not be read.
+    #[error(transparent)]
+    Failed(#[from] StoreError),
+}
+
 /// Why an append did not simply succeed.
 #[derive(Debug, thiserror::Error)]
 pub enum AppendError {
-    /// Another writer was first; nothing was stored.
+    /// Another writer was first, or this commit is stored already; nothing was stored now.
     #[error("the aggregate has moved on")]
     Conflict,
+    /// Another aggregate holds the value; nothing was stored.
+    #[error("{} is taken", .0.kind())]
+    Claimed(Claim),
     /// Nobody answered in time; the events may be stored, now or a moment later.
     #[error("the outcome of the append is unknown")]
     Unknown(#[source] StoreError),
@@ -77,21 +106,22 @@ pub enum AppendError {
 
 /// Keeps the events of aggregates in order. Every implementation passes `conformance`.
 pub trait EventStore: Send + Sync + 'static {
-    /// The events of `stream` after `head`, oldest first; empty when there are none.
+    /// The events of `stream` after `after`, oldest first; empty when there are none.
     fn load(
         &self,
         stream: &StreamId,
         after: Head,
-    ) -> impl Future<Output = Result<Vec<RecordedEvent>, StoreError>> + Send;
+    ) -> impl Future<Output = Result<Vec<RecordedEvent>, LoadError>> + Send;
 
-    /// Stores `events`, all or none, if the last event of `stream` is `expected`; tells the new last one.
+    /// Stores `commit`, all or nothing, if the last event of `stream` is `expected` and nobody else holds what it
+    /// takes; tells the new last event.
     ///
     /// Acknowledged means durable to the degree that the store is configured for.
     fn append(
         &self,
         stream: &StreamId,
         expected: Head,
-        events: Vec<NewEvent>,
+        commit: Commit,
     ) -> impl Future<Output = Result<Head, AppendError>> + Send;
 
     /// Waits before attempt number `attempt` + 1 (1, 2, 3 …) of a writer that was not first.
@@ -104,7 +134,7 @@ pub trait EventStore: Send + Sync + 'static {
 }
 
 impl<S: EventStore> EventStore for std::sync::Arc<S> {
-    async fn load(&self, stream: &StreamId, after: Head) -> Result<Vec<RecordedEvent>, StoreError> {
+    async fn load(&self, stream: &StreamId, after: Head) -> Result<Vec<RecordedEvent>, LoadError> {
         S::load(self, stream, after).await
     }
 
@@ -112,9 +142,9 @@ impl<S: EventStore> EventStore for std::sync::Arc<S> {
         &self,
         stream: &StreamId,
         expected: Head,
-        events: Vec<NewEvent>,
+        commit: Commit,
     ) -> Result<Head, AppendError> {
-        S::append(self, stream, expected, events).await
+        S::append(self, stream, expected, commit).await
     }
 
     async fn pause(&self, attempt: u32) {

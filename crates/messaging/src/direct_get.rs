@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use async_nats::{Message, header};
+use async_nats::{
+    Message, header,
+    jetstream::{message::StreamMessage, stream::LastRawMessageErrorKind},
+};
 use eventsourcing::StoreError;
 use futures_util::StreamExt;
 use serde_json::json;
@@ -31,6 +34,24 @@ pub(crate) struct Stored {
     pub subject: String,
     pub position: u64,
     pub message: Message,
+}
+
+/// The last message of `subject` in `stream`, from the leader: another replica may lag behind what it has told us.
+pub(crate) async fn last(
+    connection: &Connection,
+    stream: &str,
+    subject: &str,
+) -> Result<Option<StreamMessage>, StoreError> {
+    let failed = |source: Box<dyn std::error::Error + Send + Sync>| {
+        StoreError::new("reading the last message of a subject", source)
+    };
+    let stream = connection.jetstream.get_stream_no_info(stream).await;
+    let stream = stream.map_err(|error| failed(error.into()))?;
+    match stream.get_last_raw_message_by_subject(subject).await {
+        Ok(last) => Ok(Some(last)),
+        Err(error) if error.kind() == LastRawMessageErrorKind::NoMessageFound => Ok(None),
+        Err(error) => Err(failed(error.into())),
+    }
 }
 
 /// All messages of `subject` in `stream` from the position `from` up to and including `to`, oldest first.

@@ -8,14 +8,15 @@ use async_nats::{
         self,
         context::{PublishError, PublishErrorKind},
         message::PublishMessage,
-        stream::LastRawMessageErrorKind,
     },
 };
 use bytes::Bytes;
-use eventsourcing::{AppendError, EventStore, Head, NewEvent, RecordedEvent, StoreError, StreamId};
+use eventsourcing::{
+    AppendError, Commit, EventStore, Head, LoadError, NewEvent, RecordedEvent, StoreError, StreamId,
+};
 
 use crate::{
-    Connection, batch,
+    Connection, batch, claims,
     consumer::Backoff,
     direct_get, event_codec,
     names::{self, EventSubject, header},
@@ -48,56 +49,45 @@ impl JetStreamEventStore {
     pub fn new(connection: Connection) -> Self {
         Self { connection }
     }
-
-    /// The last message of `subject`, from the leader: another replica may lag behind what it has told us.
-    async fn last(&self, subject: &str) -> Result<Option<RecordedEvent>, StoreError> {
-        let failed = |source: Box<dyn std::error::Error + Send + Sync>| {
-            StoreError::new("reading the last event", source)
-        };
-        let stream = self
-            .connection
-            .jetstream
-            .get_stream_no_info(names::EVENTS)
-            .await
-            .map_err(|error| failed(error.into()))?;
-        match stream.get_last_raw_message_by_subject(subject).await {
-            Ok(last) => decode(subject, &last.headers, &last.payload, last.sequence).map(Some),
-            Err(error) if error.kind() == LastRawMessageErrorKind::NoMessageFound => Ok(None),
-            Err(error) => Err(failed(error.into())),
-        }
-    }
 }
 
 impl EventStore for JetStreamEventStore {
-    async fn load(&self, stream: &StreamId, after: Head) -> Result<Vec<RecordedEvent>, StoreError> {
+    async fn load(&self, stream: &StreamId, after: Head) -> Result<Vec<RecordedEvent>, LoadError> {
         let subject = EventSubject(stream.clone()).to_string();
-        let Some(last) = self.last(&subject).await? else { return Ok(Vec::new()) };
+        let Some(last) = direct_get::last(&self.connection, names::EVENTS, &subject).await? else {
+            return nothing_after(after, Head::default());
+        };
+        let last = decode(&subject, &last.headers, &last.payload, last.sequence)?;
         if last.position <= after.position {
-            return Ok(Vec::new());
+            return nothing_after(after, Head::from(&last));
         }
         // Versions are dense: when the last one is the next one, it is all that is missing.
         if last.event.version == after.version + 1 {
             return Ok(vec![last]);
         }
         let from = after.position + 1;
-        direct_get::read(&self.connection, names::EVENTS, &subject, from, last.position)
-            .await?
-            .iter()
-            .map(|stored| {
-                let headers = stored.message.headers.clone().unwrap_or_default();
-                decode(&subject, &headers, &stored.message.payload, stored.position)
-            })
-            .collect()
+        let stored =
+            direct_get::read(&self.connection, names::EVENTS, &subject, from, last.position)
+                .await?;
+        let events = stored.iter().map(|stored| {
+            let headers = stored.message.headers.clone().unwrap_or_default();
+            decode(&subject, &headers, &stored.message.payload, stored.position)
+        });
+        Ok(events.collect::<Result<_, _>>()?)
     }
 
     async fn append(
         &self,
         stream: &StreamId,
         expected: Head,
-        events: Vec<NewEvent>,
+        commit: Commit,
     ) -> Result<Head, AppendError> {
-        let Some(version) = events.last().map(|event| event.version) else { return Ok(expected) };
-        let mut messages = outgoing(stream, expected, events);
+        let Some(version) = commit.events.last().map(|event| event.version) else {
+            return Ok(expected);
+        };
+        // Claims first: the position of a commit is the one of its last event.
+        let mut messages = claims::messages(&self.connection, stream, &commit.claims).await?;
+        messages.extend(outgoing(stream, expected, commit.events));
         let position = if messages.len() == 1 {
             publish(&self.connection, messages.remove(0)).await?
         } else {
@@ -109,6 +99,11 @@ impl EventStore for JetStreamEventStore {
     async fn pause(&self, attempt: u32) {
         tokio::time::sleep(CONFLICT_BACKOFF.pause(attempt)).await;
     }
+}
+
+/// The answer when the last event is not after `after`: it must be `after` then.
+fn nothing_after(after: Head, last: Head) -> Result<Vec<RecordedEvent>, LoadError> {
+    if after == last { Ok(Vec::new()) } else { Err(LoadError::UnknownHead) }
 }
 
 /// The messages of an append. The expectation stands on the first: inside a batch the rest follow it.

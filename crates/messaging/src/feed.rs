@@ -108,7 +108,7 @@ impl Feed {
         max: usize,
         max_bytes: usize,
     ) -> Result<Vec<StreamMessage>, FeedError> {
-        let all = names::ALL_EVENTS;
+        let all = names::EVENTS_OF_AGGREGATES;
         let size = PageSize { messages: max, bytes: max_bytes };
         let page = direct_get::read_page(&self.connection, names::EVENTS, all, after + 1, size);
         let page = page.await.map_err(|error| FeedError {
@@ -121,6 +121,7 @@ impl Feed {
     async fn open(&self, after: u64) -> Result<Ordered, FeedError> {
         let config = OrderedConfig {
             name: Some(format!("{}-{}", self.name, uuid::Uuid::now_v7().simple())),
+            filter_subject: names::EVENTS_OF_AGGREGATES.to_owned(),
             deliver_policy: DeliverPolicy::ByStartSequence { start_sequence: after + 1 },
             ..OrderedConfig::default()
         };

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod batch;
+mod claims;
 pub mod connection;
 pub mod consumer;
 mod direct_get;

@@ -8,8 +8,10 @@ use eventsourcing::{AggregateId, StreamId};
 pub const EVENTS: &str = "EVENTS";
 /// The stream of all dead letters.
 pub const DEAD_LETTERS: &str = "DEAD_LETTERS";
-/// All events.
+/// All that the stream of events holds: events and claims.
 pub const ALL_EVENTS: &str = "events.>";
+/// The events of all aggregates. A claim has one token more.
+pub const EVENTS_OF_AGGREGATES: &str = "events.*.*";
 /// All dead letters.
 pub const ALL_DEAD_LETTERS: &str = "dead.>";
 
@@ -29,6 +31,12 @@ pub fn query(context: &str, name: &str) -> String {
 #[must_use]
 pub fn events_of(context: &str) -> String {
     format!("events.{context}.*")
+}
+
+/// Where the claims of `kind` to the value with `digest` are: `events.claim.article-slug.<digest>`.
+#[must_use]
+pub fn claim(kind: &str, digest: uuid::Uuid) -> String {
+    format!("events.claim.{kind}.{digest}")
 }
 
 /// Where `consumer`'s dead letters from `subject` go: `dead.notification.events.article.<id>`.

@@ -83,7 +83,7 @@ impl ArticleWriter {
     async fn store_event(&self, article: &mut Written, event: NewEvent) {
         let stream = StreamId::new("article", article.id);
         article.head =
-            self.store.append(&stream, article.head, vec![event]).await.expect("appended");
+            self.store.append(&stream, article.head, vec![event].into()).await.expect("appended");
     }
 }
 

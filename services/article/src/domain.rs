@@ -6,9 +6,10 @@ pub(crate) mod text;
 
 use contracts::article::{Article as View, ArticleEvent, ArticleRefusal, CONTEXT, EDITOR};
 use eventsourcing::{Actor, Aggregate, EventContext};
+use serde::{Deserialize, Serialize};
 
 /// An article, from its first event to after its last.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Article {
     view: Option<View>,
     deleted: bool,
@@ -35,6 +36,7 @@ impl Article {
 
 impl Aggregate for Article {
     const CONTEXT: &'static str = CONTEXT;
+    const STATE_SCHEMA: u32 = 1;
     type Event = ArticleEvent;
 
     fn apply(&mut self, event: ArticleEvent, context: &EventContext) {

@@ -1,12 +1,12 @@
 use crate::{
-    Accepted, Aggregate, Command, CommandEnvelope, Decide, EventContext, EventData, ExecuteError,
-    Fingerprint, Metadata, NewEvent, Refusal, Reply, cache::Root,
+    Accepted, Aggregate, ClaimChanges, Command, CommandEnvelope, Commit, Decide, EventContext,
+    EventData, ExecuteError, Fingerprint, Metadata, NewEvent, Refusal, Reply, cache::Root,
 };
 
 /// What a command means for an aggregate: an answer without an event, or events and the state after them.
 pub(super) enum Plan<A> {
     Answer(Reply<A>),
-    Append(A, Vec<NewEvent>),
+    Append(A, Commit),
 }
 
 pub(super) fn plan<A, C>(
@@ -40,7 +40,8 @@ where
         state.apply(event, &EventContext { aggregate_id, version: new.version, time: new.time });
         events.push(new);
     }
-    Ok(Plan::Append(state, events))
+    let claims = ClaimChanges::between(&root.state.claims(), &state.claims());
+    Ok(Plan::Append(state, Commit { events, claims }))
 }
 
 fn envelop<C: Command, E: EventData>(
