@@ -25,7 +25,11 @@ pub trait Way: Send + Sync {
 }
 
 fn create() -> CreateArticle {
-    CreateArticle { title: "A title".to_owned(), content: "x".repeat(CONTENT_LENGTH) }
+    CreateArticle {
+        title: "A title".to_owned(),
+        content: "x".repeat(CONTENT_LENGTH),
+        ..CreateArticle::default()
+    }
 }
 
 /// The bare client, with the expectation that the subject is new and the headers that an event has.

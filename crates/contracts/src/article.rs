@@ -6,6 +6,7 @@ mod query;
 mod refusal;
 #[cfg(test)]
 mod tests;
+mod upcast;
 mod view;
 
 pub use command::{CreateArticle, DeleteArticle, UpdateArticle};

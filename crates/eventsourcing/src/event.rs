@@ -1,5 +1,7 @@
 //! Facts, before and after they are stored.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
@@ -125,6 +127,21 @@ impl RecordedEvent {
     /// See [`DecodeError`].
     pub fn decode<E: EventData>(&self) -> Result<E, DecodeError> {
         E::decode(&self.event.event_type, self.event.schema_version, &self.event.data)
+    }
+
+    /// The data as JSON in today's shape, whatever shape it was stored in.
+    ///
+    /// # Errors
+    /// See [`DecodeError`].
+    pub fn data_today<E: EventData>(&self) -> Result<Cow<'_, [u8]>, DecodeError> {
+        let event: E = self.decode()?;
+        if event.schema_version() == self.event.schema_version {
+            return Ok(Cow::Borrowed(&self.event.data));
+        }
+        event.encode().map(Cow::Owned).map_err(|error| DecodeError::Malformed {
+            event_type: self.event.event_type.clone(),
+            reason: error.to_string(),
+        })
     }
 
     /// What the event says about itself beside its data.

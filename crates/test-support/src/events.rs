@@ -45,6 +45,8 @@ impl ArticleWriter {
             title: title.to_owned(),
             content: content.to_owned(),
             author_id: author.clone(),
+            slug: None,
+            tags: Vec::new(),
         };
         let mut article = Written { id, author, head: Head::default() };
         self.append(&mut article, event.into()).await;
@@ -57,6 +59,8 @@ impl ArticleWriter {
             title: title.to_owned(),
             content: content.to_owned(),
             author_id: article.author.clone(),
+            slug: None,
+            tags: None,
         };
         self.append(article, event.into()).await;
     }

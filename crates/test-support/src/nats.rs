@@ -94,6 +94,18 @@ impl NatsServer {
         stream.cached_info().state.messages
     }
 
+    /// Puts a message into the stream of `subject` as it is, as a restored backup would.
+    pub async fn store(&self, subject: &str, headers: &[(String, String)], data: &str) {
+        let jetstream = async_nats::jetstream::new(self.client("admin").await);
+        let mut map = async_nats::HeaderMap::new();
+        for (name, value) in headers {
+            map.insert(name.as_str(), value.as_str());
+        }
+        let payload = data.to_owned().into();
+        let sent = jetstream.publish_with_headers(subject.to_owned(), map, payload).await;
+        sent.expect("sent").await.expect("stored");
+    }
+
     /// Deletes a durable, as an operator might.
     pub async fn delete_consumer(&self, stream: &str, consumer: &str) {
         let jetstream = async_nats::jetstream::new(self.client("admin").await);

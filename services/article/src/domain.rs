@@ -1,11 +1,14 @@
 //! The aggregate: what its events make of it. Pure and synchronous; no clock, no randomness.
 
+pub(crate) mod input;
+mod slug;
+mod tags;
 #[cfg(test)]
 pub(crate) mod testing;
-pub(crate) mod text;
+mod text;
 
 use contracts::article::{Article as View, ArticleEvent, ArticleRefusal, CONTEXT, EDITOR};
-use eventsourcing::{Actor, Aggregate, EventContext};
+use eventsourcing::{Actor, Aggregate, Claim, EventContext};
 use serde::{Deserialize, Serialize};
 
 /// An article, from its first event to after its last.
@@ -47,6 +50,8 @@ impl Aggregate for Article {
                     title: created.title,
                     content: created.content,
                     author_id: created.author_id,
+                    slug: created.slug,
+                    tags: created.tags,
                     version: context.version,
                     created_at: context.time,
                     updated_at: context.time,
@@ -55,12 +60,25 @@ impl Aggregate for Article {
             ArticleEvent::Updated(updated) => self.change(context, |article| {
                 article.title = updated.title;
                 article.content = updated.content;
+                if updated.slug.is_some() {
+                    article.slug = updated.slug;
+                }
+                if let Some(tags) = updated.tags {
+                    article.tags = tags;
+                }
             }),
             ArticleEvent::Deleted(_) => {
                 self.change(context, |_| {});
                 self.deleted = true;
             }
         }
+    }
+
+    /// The slug of a live article.
+    fn claims(&self) -> Vec<Claim> {
+        let live = self.view.as_ref().filter(|_| !self.deleted);
+        let slug = live.and_then(|article| article.slug.clone());
+        slug.map(|value| Claim { context: CONTEXT, field: "slug", value }).into_iter().collect()
     }
 }
 

@@ -3,7 +3,7 @@
 use contracts::article::{ArticleCreated, ArticleDeleted, ArticleEvent, ArticleUpdated, CONTEXT};
 use eventsourcing::RecordedEvent;
 use messaging::consumer::{Projector, Verdict};
-use sqlx::{Sqlite, Transaction};
+use sqlx::{Sqlite, Transaction, types::Json};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use crate::{
@@ -100,14 +100,17 @@ async fn create(
 ) -> Result<u64, ProjectorError> {
     let time = rfc3339(event.event.time);
     let result = sqlx::query(
-        "INSERT INTO articles (id, title, content, author_id, version, created_at, updated_at, created_position)
-         SELECT ?, ?, ?, ?, 1, ?, ?, ? WHERE ? = 1
+        "INSERT INTO articles (id, title, content, author_id, slug, tags, version, created_at, updated_at,
+                               created_position)
+         SELECT ?, ?, ?, ?, ?, ?, 1, ?, ?, ? WHERE ? = 1
          ON CONFLICT DO NOTHING",
     )
     .bind(event.aggregate_id.to_string())
     .bind(created.title)
     .bind(created.content)
     .bind(created.author_id.to_string())
+    .bind(created.slug)
+    .bind(Json(created.tags))
     .bind(&time)
     .bind(&time)
     .bind(i64::try_from(event.position)?)
@@ -123,11 +126,14 @@ async fn update(
     updated: ArticleUpdated,
 ) -> Result<u64, ProjectorError> {
     let result = sqlx::query(
-        "UPDATE articles SET title = ?, content = ?, updated_at = ?, version = version + 1
+        "UPDATE articles SET title = ?, content = ?, slug = coalesce(?, slug), tags = coalesce(?, tags),
+                updated_at = ?, version = version + 1
          WHERE id = ? AND version = ? - 1",
     )
     .bind(updated.title)
     .bind(updated.content)
+    .bind(updated.slug)
+    .bind(updated.tags.map(Json))
     .bind(rfc3339(event.event.time))
     .bind(event.aggregate_id.to_string())
     .bind(version(event))

@@ -4,15 +4,21 @@ use serde::{Deserialize, Serialize};
 use super::{Article, CONTEXT};
 
 /// Publishes an article. Its id derives from the command's, so a repeat creates nothing new.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CreateArticle {
     /// 1 to 200 characters, not only white space.
     pub title: String,
     /// 1 to 10,000 characters, not only white space.
     pub content: String,
+    /// A name of its author's choice, unique among live articles: a-z, 0-9 and single hyphens between, 1 to 100.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slug: Option<String>,
+    /// Up to 10, each 1 to 40 characters. Kept in lower case, white space as one hyphen, each once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
 }
 
-/// Replaces an article's title and content.
+/// Replaces an article's title and content, and its slug and tags when it has them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UpdateArticle {
     /// The article.
@@ -21,6 +27,12 @@ pub struct UpdateArticle {
     pub title: String,
     /// 1 to 10,000 characters, not only white space.
     pub content: String,
+    /// Another slug; when absent it stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slug: Option<String>,
+    /// Other tags; when absent they stay.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tags: Option<Vec<String>>,
 }
 
 /// Takes an article down, for good.

@@ -1,6 +1,8 @@
 use eventsourcing::UserId;
 use serde::{Deserialize, Serialize};
 
+use super::upcast;
+
 /// An article was published.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ArticleCreated {
@@ -10,6 +12,10 @@ pub struct ArticleCreated {
     pub content: String,
     /// Who published it.
     pub author_id: UserId,
+    /// The name that its author chose. Since schema version 2.
+    pub slug: Option<String>,
+    /// Its tags, normalised. Since schema version 2.
+    pub tags: Vec<String>,
 }
 
 /// An article's title and content were replaced.
@@ -21,6 +27,12 @@ pub struct ArticleUpdated {
     pub content: String,
     /// The author, so that a consumer need not remember: who changed it may be an editor.
     pub author_id: UserId,
+    /// The new slug; it stays when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slug: Option<String>,
+    /// The new tags, normalised; they stay when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tags: Option<Vec<String>>,
 }
 
 /// An article was taken down.
@@ -35,7 +47,7 @@ pub struct ArticleDeleted {
 eventsourcing::events! {
     /// Every fact about an article.
     pub enum ArticleEvent {
-        "article.created" v 1 => Created(ArticleCreated),
+        "article.created" v 2 => Created(ArticleCreated), upcast [upcast::created_1_to_2],
         "article.updated" v 1 => Updated(ArticleUpdated),
         "article.deleted" v 1 => Deleted(ArticleDeleted),
     }

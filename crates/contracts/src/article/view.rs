@@ -13,6 +13,12 @@ pub struct Article {
     pub content: String,
     /// Who published it.
     pub author_id: UserId,
+    /// The name that its author chose, unique among live articles.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slug: Option<String>,
+    /// Its tags.
+    #[serde(default)]
+    pub tags: Vec<String>,
     /// 1 for the first, one more with every change; the `ETag`.
     pub version: u64,
     /// When it was published.
@@ -32,6 +38,12 @@ pub struct ArticleSummary {
     pub title: String,
     /// Who published it.
     pub author_id: UserId,
+    /// The name that its author chose, unique among live articles.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slug: Option<String>,
+    /// Its tags.
+    #[serde(default)]
+    pub tags: Vec<String>,
     /// 1 for the first, one more with every change.
     pub version: u64,
     /// When it was published.

@@ -12,7 +12,11 @@ use tokio::sync::Mutex;
 
 fn create() -> CommandEnvelope<CreateArticle> {
     let actor = Actor { user_id: user("ann"), roles: vec!["editor".to_owned()] };
-    let data = CreateArticle { title: "T".to_owned(), content: "C".to_owned() };
+    let data = CreateArticle {
+        title: "T".to_owned(),
+        content: "C".to_owned(),
+        ..CreateArticle::default()
+    };
     CommandEnvelope::new(actor, data)
 }
 
@@ -22,6 +26,8 @@ fn article(command: &CommandEnvelope<CreateArticle>) -> Article {
         title: command.data.title.clone(),
         content: command.data.content.clone(),
         author_id: command.actor.user_id.clone(),
+        slug: None,
+        tags: Vec::new(),
         version: 1,
         created_at: OffsetDateTime::UNIX_EPOCH,
         updated_at: OffsetDateTime::UNIX_EPOCH,

@@ -1,7 +1,7 @@
 use contracts::article::{ArticleCreated, ArticleEvent, ArticleRefusal, CreateArticle};
 use eventsourcing::{Actor, Decide};
 
-use crate::domain::{Article, text};
+use crate::domain::{Article, input};
 
 impl Decide<CreateArticle> for Article {
     type Refusal = ArticleRefusal;
@@ -11,7 +11,8 @@ impl Decide<CreateArticle> for Article {
         command: &CreateArticle,
         actor: &Actor,
     ) -> Result<Vec<ArticleEvent>, ArticleRefusal> {
-        text::check(&command.title, &command.content)?;
+        let slug = command.slug.as_deref();
+        let tags = input::check(&command.title, &command.content, slug, &command.tags)?;
         if self.view().is_some() {
             return Err(ArticleRefusal::AlreadyExists);
         }
@@ -19,6 +20,8 @@ impl Decide<CreateArticle> for Article {
             title: command.title.clone(),
             content: command.content.clone(),
             author_id: actor.user_id.clone(),
+            slug: command.slug.clone(),
+            tags,
         };
         Ok(vec![event.into()])
     }
@@ -32,28 +35,44 @@ mod tests {
     use crate::domain::testing::{ann, bob, created};
 
     fn create(title: &str, content: &str) -> CreateArticle {
-        CreateArticle { title: title.to_owned(), content: content.to_owned() }
+        CreateArticle {
+            title: title.to_owned(),
+            content: content.to_owned(),
+            ..CreateArticle::default()
+        }
+    }
+
+    fn written(title: &str, content: &str, author: &Actor) -> ArticleCreated {
+        ArticleCreated {
+            title: title.to_owned(),
+            content: content.to_owned(),
+            author_id: author.user_id.clone(),
+            slug: None,
+            tags: Vec::new(),
+        }
     }
 
     #[test]
     fn an_article_belongs_to_whoever_creates_it() {
-        given::<Article>([]).when(&create("T", "C"), &bob()).then([ArticleCreated {
-            title: "T".to_owned(),
-            content: "C".to_owned(),
-            author_id: bob().user_id,
-        }
-        .into()]);
+        let created = written("T", "C", &bob());
+        given::<Article>([]).when(&create("T", "C"), &bob()).then([created.into()]);
     }
 
     #[test]
     fn text_is_kept_as_it_is() {
         let (title, content) = (" “T”\u{200b} 🦀 ", "\r\n\tC  ");
-        given::<Article>([]).when(&create(title, content), &ann()).then([ArticleCreated {
-            title: title.to_owned(),
-            content: content.to_owned(),
-            author_id: ann().user_id,
-        }
-        .into()]);
+        let created = written(title, content, &ann());
+        given::<Article>([]).when(&create(title, content), &ann()).then([created.into()]);
+    }
+
+    #[test]
+    fn it_has_the_slug_of_its_authors_choice_and_normal_tags() {
+        let slug = Some("first-light".to_owned());
+        let tags = vec!["Event Sourcing".to_owned(), "event-sourcing".to_owned()];
+        let command = CreateArticle { slug: slug.clone(), tags, ..create("T", "C") };
+        let tags = vec!["event-sourcing".to_owned()];
+        let created = ArticleCreated { slug, tags, ..written("T", "C", &ann()) };
+        given::<Article>([]).when(&command, &ann()).then([created.into()]);
     }
 
     #[test]
@@ -61,8 +80,15 @@ mod tests {
         let refusal = ArticleRefusal::Invalid(vec![
             FieldError::new("title", "must not be only white space"),
             FieldError::new("content", "must be 1 to 10000 characters long, not 0"),
+            FieldError::new(
+                "slug",
+                "must be 1 to 100 characters of a-z and 0-9, with single hyphens between words",
+            ),
+            FieldError::new("tags[0]", "must be 1 to 40 characters without control characters"),
         ]);
-        given::<Article>([]).when(&create(" ", ""), &ann()).then_refused(refusal);
+        let (slug, tags) = (Some("No".to_owned()), vec![String::new()]);
+        let command = CreateArticle { slug, tags, ..create(" ", "") };
+        given::<Article>([]).when(&command, &ann()).then_refused(refusal);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 use contracts::article::{ArticleEvent, ArticleRefusal, ArticleUpdated, UpdateArticle};
 use eventsourcing::{Actor, Decide};
 
-use crate::domain::{Article, text};
+use crate::domain::{Article, input};
 
 impl Decide<UpdateArticle> for Article {
     type Refusal = ArticleRefusal;
@@ -13,12 +13,15 @@ impl Decide<UpdateArticle> for Article {
         command: &UpdateArticle,
         actor: &Actor,
     ) -> Result<Vec<ArticleEvent>, ArticleRefusal> {
-        text::check(&command.title, &command.content)?;
+        let (slug, tags) = (command.slug.as_deref(), command.tags.as_deref());
+        let tags = input::check(&command.title, &command.content, slug, tags.unwrap_or_default())?;
         let article = self.changeable_by(actor)?;
         let event = ArticleUpdated {
             title: command.title.clone(),
             content: command.content.clone(),
             author_id: article.author_id.clone(),
+            slug: command.slug.clone(),
+            tags: command.tags.as_ref().map(|_| tags),
         };
         Ok(vec![event.into()])
     }
@@ -26,22 +29,36 @@ impl Decide<UpdateArticle> for Article {
 
 #[cfg(test)]
 mod tests {
-    use eventsourcing::testing::{aggregate_id, given};
+    use eventsourcing::{
+        Aggregate,
+        testing::{aggregate_id, given},
+    };
 
     use super::*;
     use crate::domain::testing::{ann, bob, created, deleted, editor};
 
     fn update() -> UpdateArticle {
-        UpdateArticle { id: aggregate_id(), title: "T2".to_owned(), content: "C2".to_owned() }
+        UpdateArticle {
+            id: aggregate_id(),
+            title: "T2".to_owned(),
+            content: "C2".to_owned(),
+            slug: None,
+            tags: None,
+        }
     }
 
-    fn updated() -> ArticleEvent {
+    fn written() -> ArticleUpdated {
         ArticleUpdated {
             title: "T2".to_owned(),
             content: "C2".to_owned(),
             author_id: ann().user_id,
+            slug: None,
+            tags: None,
         }
-        .into()
+    }
+
+    fn updated() -> ArticleEvent {
+        written().into()
     }
 
     #[test]
@@ -52,6 +69,21 @@ mod tests {
     #[test]
     fn an_editor_changes_it_and_the_author_stays() {
         given::<Article>([created()]).when(&update(), &editor()).then([updated()]);
+    }
+
+    #[test]
+    fn slug_and_tags_change_only_when_they_are_named() {
+        let (slug, tags) = (Some("s".to_owned()), Some(vec!["T".to_owned()]));
+        let command = UpdateArticle { slug: slug.clone(), tags, ..update() };
+        let event = ArticleUpdated { slug, tags: Some(vec!["t".to_owned()]), ..written() };
+        given::<Article>([created()]).when(&command, &ann()).then([event.clone().into()]);
+        let given = given::<Article>([created(), event.into(), updated()]);
+        let article = given.state().view().expect("it is there");
+        assert_eq!(
+            (article.slug.as_deref(), article.tags.as_slice()),
+            (Some("s"), &["t".to_owned()][..])
+        );
+        assert_eq!(given.state().claims().len(), 1);
     }
 
     #[test]

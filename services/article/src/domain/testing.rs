@@ -27,8 +27,14 @@ pub(crate) fn editor() -> Actor {
 
 /// Ann's article appears.
 pub(crate) fn created() -> ArticleEvent {
-    ArticleCreated { title: "T".to_owned(), content: "C".to_owned(), author_id: ann().user_id }
-        .into()
+    ArticleCreated {
+        title: "T".to_owned(),
+        content: "C".to_owned(),
+        author_id: ann().user_id,
+        slug: None,
+        tags: Vec::new(),
+    }
+    .into()
 }
 
 /// Ann's article disappears.

@@ -1,5 +1,8 @@
 //! The article service on a real nats-server: commands in, events out.
 
+mod first_release;
+mod slugs;
+
 use std::time::Duration;
 
 use article::Settings;
@@ -46,11 +49,17 @@ impl TestService {
 }
 
 fn create() -> CreateArticle {
-    CreateArticle { title: "T".to_owned(), content: "C".to_owned() }
+    CreateArticle { title: "T".to_owned(), content: "C".to_owned(), ..CreateArticle::default() }
 }
 
 fn update(article: &Article, title: &str) -> UpdateArticle {
-    UpdateArticle { id: article.id, title: title.to_owned(), content: "C".to_owned() }
+    UpdateArticle {
+        id: article.id,
+        title: title.to_owned(),
+        content: "C".to_owned(),
+        slug: None,
+        tags: None,
+    }
 }
 
 fn by_ann<C: Command>(data: C) -> CommandEnvelope<C> {
@@ -70,7 +79,7 @@ async fn an_event_is_a_cloudevent_on_the_subject_of_its_article() {
     let event = &events[0].event;
     assert_eq!(
         (event.event_type.as_str(), event.schema_version, event.version),
-        ("article.created", 1, 1)
+        ("article.created", 2, 1)
     );
     assert_eq!(event.id, command.id.event_id(accepted.aggregate_id, 0));
     assert_eq!(event.time, command.issued_at);

@@ -9,13 +9,26 @@ use crate::reply;
 pub(crate) struct ArticleBody {
     title: Option<String>,
     content: Option<String>,
+    slug: Option<String>,
+    tags: Option<Vec<String>>,
+}
+
+/// A body with all that must be in it. What the fields must be is the domain's to say.
+#[derive(Debug)]
+pub(crate) struct CompleteBody {
+    pub(crate) title: String,
+    pub(crate) content: String,
+    pub(crate) slug: Option<String>,
+    pub(crate) tags: Option<Vec<String>>,
 }
 
 impl ArticleBody {
-    /// Title and content, both there. What they must be is the domain's to say.
-    pub(crate) fn complete(self) -> Result<(String, String), Problem> {
+    /// The body, if title and content are there.
+    pub(crate) fn complete(self) -> Result<CompleteBody, Problem> {
         match (self.title, self.content) {
-            (Some(title), Some(content)) => Ok((title, content)),
+            (Some(title), Some(content)) => {
+                Ok(CompleteBody { title, content, slug: self.slug, tags: self.tags })
+            }
             (title, content) => {
                 let missing = [("title", title.is_none()), ("content", content.is_none())];
                 let errors = missing

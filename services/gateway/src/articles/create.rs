@@ -6,7 +6,7 @@ use axum::{
 use contracts::article::CreateArticle;
 use service_kit::Problem;
 
-use super::body::ArticleBody;
+use super::body::{ArticleBody, CompleteBody};
 use crate::{
     Gateway, reply,
     request::{CommandRequest, Json},
@@ -18,8 +18,9 @@ pub(crate) async fn create(
     request: CommandRequest,
     Json(body): Json<ArticleBody>,
 ) -> Result<Response, Problem> {
-    let (title, content) = body.complete()?;
-    let command = request.command(CreateArticle { title, content });
+    let CompleteBody { title, content, slug, tags } = body.complete()?;
+    let tags = tags.unwrap_or_default();
+    let command = request.command(CreateArticle { title, content, slug, tags });
     let accepted = reply::accepted(gateway.commands.send(command).await)?;
     let location = format!("/api/articles/{}", accepted.aggregate_id);
     let headers = [(header::LOCATION, location)];

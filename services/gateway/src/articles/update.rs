@@ -5,7 +5,7 @@ use axum::{
 use contracts::article::UpdateArticle;
 use service_kit::Problem;
 
-use super::body::ArticleBody;
+use super::body::{ArticleBody, CompleteBody};
 use crate::{
     Gateway, reply,
     request::{ArticleId, CommandRequest, Json},
@@ -18,8 +18,8 @@ pub(crate) async fn update(
     ArticleId(id): ArticleId,
     Json(body): Json<ArticleBody>,
 ) -> Result<Response, Problem> {
-    let (title, content) = body.complete()?;
-    let command = request.command(UpdateArticle { id, title, content });
+    let CompleteBody { title, content, slug, tags } = body.complete()?;
+    let command = request.command(UpdateArticle { id, title, content, slug, tags });
     let accepted = reply::accepted(gateway.commands.send(command).await)?;
     Ok((reply::written(&accepted), axum::Json(&accepted.state)).into_response())
 }

@@ -6,10 +6,10 @@ use super::{Fault, FromTables, Tables, cursor, row::Row};
 const DEFAULT_PAGE: u32 = 20;
 
 const NEWEST: &str =
-    "SELECT id, title, author_id, version, created_at, updated_at, created_position FROM articles
+    "SELECT id, title, author_id, slug, tags, version, created_at, updated_at, created_position FROM articles
      WHERE deleted = 0 AND created_position < ? ORDER BY created_position DESC LIMIT ?";
 const NEWEST_OF_AUTHOR: &str =
-    "SELECT id, title, author_id, version, created_at, updated_at, created_position FROM articles
+    "SELECT id, title, author_id, slug, tags, version, created_at, updated_at, created_position FROM articles
      WHERE deleted = 0 AND created_position < ? AND author_id = ?
      ORDER BY created_position DESC LIMIT ?";
 

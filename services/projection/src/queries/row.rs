@@ -1,5 +1,5 @@
 use contracts::article::{Article, ArticleSummary};
-use sqlx::FromRow;
+use sqlx::{FromRow, types::Json};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::Fault;
@@ -10,6 +10,8 @@ pub(super) struct Row {
     id: String,
     title: String,
     author_id: String,
+    slug: Option<String>,
+    tags: Json<Vec<String>>,
     version: i64,
     created_at: String,
     updated_at: String,
@@ -22,6 +24,8 @@ impl Row {
             id: self.id.parse().map_err(fault)?,
             title: self.title,
             author_id: self.author_id.parse().map_err(fault)?,
+            slug: self.slug,
+            tags: self.tags.0,
             version: u64::try_from(self.version).map_err(fault)?,
             created_at: time(&self.created_at)?,
             updated_at: time(&self.updated_at)?,
@@ -35,6 +39,8 @@ impl Row {
             title: summary.title,
             content,
             author_id: summary.author_id,
+            slug: summary.slug,
+            tags: summary.tags,
             version: summary.version,
             created_at: summary.created_at,
             updated_at: summary.updated_at,
