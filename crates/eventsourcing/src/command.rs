@@ -138,4 +138,27 @@ impl<T> Reply<T> {
             Self::Refused(refusal) => Reply::Refused(refusal),
         }
     }
+
+    /// The same reply with another view of the state, if there is one.
+    ///
+    /// # Errors
+    /// What `view` says.
+    pub fn try_map<U, E>(self, view: impl FnOnce(T) -> Result<U, E>) -> Result<Reply<U>, E> {
+        match self.map(view) {
+            Reply::Accepted(accepted) => {
+                let Accepted { aggregate_id, version, position, events, repeated, state } =
+                    accepted;
+                let state = state?;
+                Ok(Reply::Accepted(Accepted {
+                    aggregate_id,
+                    version,
+                    position,
+                    events,
+                    repeated,
+                    state,
+                }))
+            }
+            Reply::Refused(refusal) => Ok(Reply::Refused(refusal)),
+        }
+    }
 }

@@ -203,11 +203,19 @@ async fn a_long_history_loads_in_order<S: EventStore>(store: &S) {
 
 async fn a_head_of_another_past_is_not_believed<S: EventStore>(store: &S) {
     let (stream, unknown) = (stream(), stream());
-    let head = append(store, &stream, Head::default(), 2).await;
-    let later = Head { version: head.version + 1, position: head.position + 1 };
-    let other = Head { version: head.version + 1, ..head };
-    for (stream, head) in [(&stream, later), (&stream, other), (&unknown, head)] {
+    let first = append(store, &stream, Head::default(), 1).await;
+    let second = append(store, &stream, first, 2).await;
+    let third = append(store, &stream, second, 3).await;
+    let heads = [
+        // Ahead of the last event, and of its version; another's event; the last but one, elsewhere.
+        (&stream, Head { version: 4, position: third.position + 1 }),
+        (&stream, Head { version: 4, ..third }),
+        (&unknown, third),
+        (&stream, Head { version: 2, ..first }),
+    ];
+    for (stream, head) in heads {
         let loaded = store.load(stream, head).await;
         assert!(matches!(loaded, Err(LoadError::UnknownHead)), "{head:?} gave {loaded:?}");
     }
+    assert_eq!(load(store, &stream, second).await.len(), 1);
 }

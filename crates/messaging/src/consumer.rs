@@ -12,7 +12,7 @@
 
 mod backoff;
 mod dead_letter;
-mod lanes;
+pub(crate) mod lanes;
 mod projector;
 mod reaction;
 

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use async_nats::{
     Message, header,
-    jetstream::{message::StreamMessage, stream::LastRawMessageErrorKind},
+    jetstream::{
+        message::StreamMessage,
+        stream::{LastRawMessageErrorKind, RawMessageErrorKind},
+    },
 };
 use eventsourcing::StoreError;
 use futures_util::StreamExt;
@@ -50,6 +53,24 @@ pub(crate) async fn last(
     match stream.get_last_raw_message_by_subject(subject).await {
         Ok(last) => Ok(Some(last)),
         Err(error) if error.kind() == LastRawMessageErrorKind::NoMessageFound => Ok(None),
+        Err(error) => Err(failed(error.into())),
+    }
+}
+
+/// The message at `position` of `stream`, from the leader.
+pub(crate) async fn at(
+    connection: &Connection,
+    stream: &str,
+    position: u64,
+) -> Result<Option<StreamMessage>, StoreError> {
+    let failed = |source: Box<dyn std::error::Error + Send + Sync>| {
+        StoreError::new("reading a message of a stream", source)
+    };
+    let stream = connection.jetstream.get_stream_no_info(stream).await;
+    let stream = stream.map_err(|error| failed(error.into()))?;
+    match stream.get_raw_message(position).await {
+        Ok(message) => Ok(Some(message)),
+        Err(error) if error.kind() == RawMessageErrorKind::NoMessageFound => Ok(None),
         Err(error) => Err(failed(error.into())),
     }
 }

@@ -51,6 +51,18 @@ impl JetStreamEventStore {
     }
 }
 
+impl JetStreamEventStore {
+    /// Whether `head` is an event of `subject`.
+    async fn has(&self, subject: &str, head: Head) -> Result<bool, StoreError> {
+        let found = direct_get::at(&self.connection, names::EVENTS, head.position).await?;
+        let Some(found) = found.filter(|found| found.subject.as_str() == subject) else {
+            return Ok(false);
+        };
+        let event = decode(subject, &found.headers, &found.payload, found.sequence)?;
+        Ok(Head::from(&event) == head)
+    }
+}
+
 impl EventStore for JetStreamEventStore {
     async fn load(&self, stream: &StreamId, after: Head) -> Result<Vec<RecordedEvent>, LoadError> {
         let subject = EventSubject(stream.clone()).to_string();
@@ -60,6 +72,9 @@ impl EventStore for JetStreamEventStore {
         let last = decode(&subject, &last.headers, &last.payload, last.sequence)?;
         if last.position <= after.position {
             return nothing_after(after, Head::from(&last));
+        }
+        if after != Head::default() && !self.has(&subject, after).await? {
+            return Err(LoadError::UnknownHead);
         }
         // Versions are dense: when the last one is the next one, it is all that is missing.
         if last.event.version == after.version + 1 {
@@ -124,11 +139,8 @@ fn outgoing(stream: &StreamId, expected: Head, events: Vec<NewEvent>) -> Vec<bat
 
 async fn publish(connection: &Connection, message: batch::Outgoing) -> Result<u64, AppendError> {
     let publish = PublishMessage::build().headers(message.headers).payload(message.payload);
-    let ack = connection
-        .jetstream
-        .send_publish(message.subject, publish)
-        .await
-        .map_err(|error| AppendError::Failed(StoreError::new("publishing an event", error)))?;
+    let ack =
+        connection.jetstream.send_publish(message.subject, publish).await.map_err(publish_error)?;
     match ack.await {
         // An event with this id is in the stream already, here or elsewhere: reading back tells.
         Ok(ack) if ack.duplicate => Err(AppendError::Conflict),
@@ -138,13 +150,13 @@ async fn publish(connection: &Connection, message: batch::Outgoing) -> Result<u6
 }
 
 /// What a failed publish means for its event: not stored, or nobody knows.
-fn publish_error(error: PublishError) -> AppendError {
+pub(crate) fn publish_error(error: PublishError) -> AppendError {
     use std::error::Error as _;
     let code = error
         .source()
         .and_then(|source| source.downcast_ref::<jetstream::Error>())
         .map(|error| error.error_code().0);
-    let act = "publishing an event";
+    let act = "publishing to a stream";
     match (error.kind(), code) {
         (_, Some(code)) if is_conflict(code) => AppendError::Conflict,
         // The server answered with an error, or nobody took the message.

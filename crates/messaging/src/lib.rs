@@ -9,10 +9,14 @@ pub mod event_codec;
 pub mod event_store;
 pub mod feed;
 pub mod names;
+pub mod queue;
 pub mod request;
+mod snapshots;
 pub mod topology;
 
 pub use connection::{ConnectError, Connection, Link, NatsSettings};
 pub use event_store::JetStreamEventStore;
 pub use feed::Feed;
+pub use queue::{CommandQueue, EnqueueError, Operation, QueueServer};
 pub use request::{RequestClient, RequestError, RequestServer, ServiceError};
+pub use snapshots::JetStreamSnapshots;

@@ -2,12 +2,24 @@
 
 use std::{fmt, str::FromStr};
 
-use eventsourcing::{AggregateId, StreamId};
+use eventsourcing::{AggregateId, OperationId, StreamId};
 
 /// The stream of all events.
 pub const EVENTS: &str = "EVENTS";
 /// The stream of all dead letters.
 pub const DEAD_LETTERS: &str = "DEAD_LETTERS";
+/// The stream of commands that wait: a work queue.
+pub const COMMANDS: &str = "COMMANDS";
+/// All commands that wait.
+pub const ALL_COMMANDS: &str = "queue.commands.>";
+/// The stream under the key-value bucket of operations.
+pub const OPERATIONS: &str = "KV_OPERATIONS";
+/// All operations.
+pub const ALL_OPERATIONS: &str = "$KV.OPERATIONS.>";
+/// The stream under the key-value bucket of snapshots.
+pub const SNAPSHOTS: &str = "KV_SNAPSHOTS";
+/// All snapshots.
+pub const ALL_SNAPSHOTS: &str = "$KV.SNAPSHOTS.>";
 /// All that the stream of events holds: events and claims.
 pub const ALL_EVENTS: &str = "events.>";
 /// The events of all aggregates. A claim has one token more.
@@ -19,6 +31,30 @@ pub const ALL_DEAD_LETTERS: &str = "dead.>";
 #[must_use]
 pub fn command(context: &str, verb: &str) -> String {
     format!("commands.{context}.{verb}")
+}
+
+/// Where the command `verb` of `context` waits: `queue.commands.article.create`.
+#[must_use]
+pub fn queued_command(context: &str, verb: &str) -> String {
+    format!("queue.commands.{context}.{verb}")
+}
+
+/// Where all commands of `context` wait: `queue.commands.article.*`.
+#[must_use]
+pub fn queued_commands_of(context: &str) -> String {
+    format!("queue.commands.{context}.*")
+}
+
+/// The key of an operation, as a subject: `$KV.OPERATIONS.article.<id>`; the context `*` stands for any.
+#[must_use]
+pub fn operation(context: &str, id: OperationId) -> String {
+    format!("$KV.OPERATIONS.{context}.{id}")
+}
+
+/// The key of an aggregate's snapshot, as a subject: `$KV.SNAPSHOTS.article.<id>`.
+#[must_use]
+pub fn snapshot(stream: &StreamId) -> String {
+    format!("$KV.SNAPSHOTS.{stream}")
 }
 
 /// The subject of the query `name` of `context`: `queries.article.get`.

@@ -14,6 +14,10 @@ const DUPLICATE_WINDOW: Duration = Duration::from_mins(2);
 /// The largest event, headers included, in bytes: half of what the server takes, so that a dead letter, which
 /// has a few headers more, always fits.
 const MAX_EVENT: i32 = 512 * 1024;
+/// How long an operation is told, and how long its command may wait.
+const OPERATION_AGE: Duration = Duration::from_hours(24);
+/// How many commands may wait.
+const MAX_QUEUED: i64 = 1_000_000;
 /// How long a dead letter is kept.
 const DEAD_LETTER_AGE: Duration = Duration::from_hours(90 * 24);
 
@@ -30,9 +34,13 @@ pub struct ProvisionError {
 ///
 /// `replicas` is 1 for a single server, 3 for a cluster.
 pub async fn provision(connection: &Connection, replicas: usize) -> Result<(), ProvisionError> {
-    for (stream, config) in
-        [(names::EVENTS, events(replicas)), (names::DEAD_LETTERS, dead_letters(replicas))]
-    {
+    for (stream, config) in [
+        (names::EVENTS, events(replicas)),
+        (names::DEAD_LETTERS, dead_letters(replicas)),
+        (names::COMMANDS, commands(replicas)),
+        (names::OPERATIONS, operations(replicas)),
+        (names::SNAPSHOTS, snapshots(replicas)),
+    ] {
         connection
             .jetstream
             .create_or_update_stream(config)
@@ -59,6 +67,61 @@ fn events(replicas: usize) -> Config {
         deny_purge: true,
         allow_direct: true,
         allow_atomic_publish: true,
+        ..Config::default()
+    }
+}
+
+/// Commands that wait for their service: each until it has an outcome, and no longer than anybody can ask for it.
+fn commands(replicas: usize) -> Config {
+    Config {
+        name: names::COMMANDS.to_owned(),
+        description: Some("Commands accepted for later".to_owned()),
+        subjects: vec![names::ALL_COMMANDS.to_owned()],
+        retention: RetentionPolicy::WorkQueue,
+        // A full queue takes no more, rather than forgetting what it took.
+        discard: DiscardPolicy::New,
+        max_messages: MAX_QUEUED,
+        storage: StorageType::File,
+        num_replicas: replicas,
+        duplicate_window: DUPLICATE_WINDOW,
+        max_age: OPERATION_AGE,
+        max_message_size: MAX_EVENT,
+        ..Config::default()
+    }
+}
+
+/// What became of the commands that were accepted for later.
+fn operations(replicas: usize) -> Config {
+    Config {
+        description: Some("Outcomes of commands accepted for later".to_owned()),
+        max_age: OPERATION_AGE,
+        ..bucket(names::OPERATIONS, names::ALL_OPERATIONS, replicas)
+    }
+}
+
+/// Shortcuts: everything in it can be made again from the events.
+fn snapshots(replicas: usize) -> Config {
+    Config {
+        description: Some("Aggregates as they were, to be read instead of old events".to_owned()),
+        ..bucket(names::SNAPSHOTS, names::ALL_SNAPSHOTS, replicas)
+    }
+}
+
+/// The stream under a NATS key-value bucket that keeps the last value of each key.
+fn bucket(stream: &str, subjects: &str, replicas: usize) -> Config {
+    Config {
+        name: stream.to_owned(),
+        subjects: vec![subjects.to_owned()],
+        retention: RetentionPolicy::Limits,
+        discard: DiscardPolicy::New,
+        storage: StorageType::File,
+        num_replicas: replicas,
+        duplicate_window: DUPLICATE_WINDOW,
+        max_messages_per_subject: 1,
+        max_message_size: MAX_EVENT,
+        allow_direct: true,
+        allow_rollup: true,
+        deny_delete: true,
         ..Config::default()
     }
 }

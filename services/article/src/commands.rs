@@ -7,38 +7,69 @@ mod update;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use contracts::article::{Article as View, CreateArticle, DeleteArticle, UpdateArticle};
+use contracts::article::{Article as View, CONTEXT, CreateArticle, DeleteArticle, UpdateArticle};
 use eventsourcing::{Command, CommandEnvelope, Decide, ExecuteError, Executor, Reply};
-use messaging::{Connection, JetStreamEventStore, RequestServer, ServiceError};
+use messaging::{
+    Connection, JetStreamEventStore, JetStreamSnapshots, QueueServer, RequestServer, ServiceError,
+};
+use tokio_util::sync::CancellationToken;
 
 use crate::{NAME, domain::Article};
 
-type ArticleExecutor = Arc<Executor<Article, JetStreamEventStore>>;
+type ArticleExecutor = Arc<Executor<Article, JetStreamEventStore, JetStreamSnapshots>>;
 
-/// Answers every command until the server is stopped.
-pub(crate) async fn serve(connection: &Connection) -> anyhow::Result<RequestServer> {
-    let executor = Arc::new(Executor::new(JetStreamEventStore::new(connection.clone())));
-    let server = RequestServer::start(connection, NAME).await?;
-    register::<CreateArticle>(&server, &executor).await?;
-    register::<UpdateArticle>(&server, &executor).await?;
-    register::<DeleteArticle>(&server, &executor).await?;
-    server.ready().await?;
-    Ok(server)
+/// Takes commands: those whose sender waits, and those from the queue.
+pub(crate) struct Commands {
+    executor: ArticleExecutor,
+    requests: RequestServer,
+    queue: QueueServer,
+    stop: CancellationToken,
 }
 
-async fn register<C>(server: &RequestServer, executor: &ArticleExecutor) -> anyhow::Result<()>
-where
-    C: Command<Output = View>,
-    Article: Decide<C>,
-{
-    let executor = executor.clone();
-    server
-        .command::<C, _, _>(move |command| {
+impl Commands {
+    /// Answers commands from now on.
+    pub(crate) async fn serve(
+        connection: &Connection,
+        executor: ArticleExecutor,
+        stop: &CancellationToken,
+    ) -> anyhow::Result<Self> {
+        let requests = RequestServer::start(connection, NAME).await?;
+        let queue = QueueServer::new(connection.clone(), CONTEXT, stop.clone());
+        let mut commands = Self { executor, requests, queue, stop: stop.clone() };
+        commands.register::<CreateArticle>().await?;
+        commands.register::<UpdateArticle>().await?;
+        commands.register::<DeleteArticle>().await?;
+        commands.requests.ready().await?;
+        Ok(commands)
+    }
+
+    /// Executes commands from the queue until it is time to stop; returns when nothing is in hand any more.
+    pub(crate) async fn run(self) {
+        let Self { executor, requests, queue, stop } = self;
+        let answer = async {
+            stop.cancelled().await;
+            requests.stop().await;
+        };
+        tokio::join!(queue.run(), answer);
+        executor.retire();
+    }
+
+    async fn register<C>(&mut self) -> anyhow::Result<()>
+    where
+        C: Command<Output = View>,
+        Article: Decide<C>,
+    {
+        let executor = self.executor.clone();
+        let handler = move |command| {
             let executor = executor.clone();
             async move { handle(&executor, &command).await }
-        })
-        .await
-        .with_context(|| format!("taking the command {} failed", C::VERB))
+        };
+        self.queue.command::<C, _, _>(handler.clone());
+        self.requests
+            .command::<C, _, _>(handler)
+            .await
+            .with_context(|| format!("taking the command {} failed", C::VERB))
+    }
 }
 
 /// Executes `command`; what went wrong is logged here, once.

@@ -3,9 +3,14 @@
 mod commands;
 mod domain;
 
-use messaging::{Connection, Link, NatsSettings};
+use std::sync::Arc;
+
+use eventsourcing::Executor;
+use messaging::{Connection, JetStreamEventStore, JetStreamSnapshots, Link, NatsSettings};
 use serde::Deserialize;
 use service_kit::Context;
+
+use crate::commands::Commands;
 
 /// The service's name: its NATS user, its queue group.
 pub const NAME: &str = "article";
@@ -25,10 +30,13 @@ pub async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
         return Ok(());
     };
     context.health.follow("article: nats", connection.link(), Link::problem);
-    let server = commands::serve(&connection).await?;
+    let snapshots = JetStreamSnapshots::start(connection.clone());
+    let store = JetStreamEventStore::new(connection.clone());
+    let executor = Arc::new(Executor::with_snapshots(store, snapshots.clone()));
+    let commands = Commands::serve(&connection, executor, stop).await?;
     ready.ready();
-    stop.cancelled().await;
-    server.stop().await;
+    commands.run().await;
+    snapshots.close().await;
     connection.close().await;
     Ok(())
 }

@@ -1,13 +1,15 @@
 #![doc = include_str!("../README.md")]
 
 mod articles;
+mod dispatch;
+mod operations;
 mod reply;
 mod request;
 mod routes;
 
 use std::{sync::Arc, time::Duration};
 
-use messaging::{Connection, Link, NatsSettings, RequestClient};
+use messaging::{CommandQueue, Connection, Link, NatsSettings, RequestClient};
 use serde::Deserialize;
 use service_kit::{
     Context,
@@ -42,6 +44,9 @@ pub struct GatewaySettings {
 struct Gateway {
     commands: RequestClient,
     queries: RequestClient,
+    queue: CommandQueue,
+    /// The longest that a client may have a command waited for before it goes to the queue.
+    command_timeout: Duration,
     tokens: Arc<Tokens>,
 }
 
@@ -59,6 +64,8 @@ pub async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
     let gateway = Gateway {
         commands: client(settings.gateway.command_timeout_ms),
         queries: client(settings.gateway.query_timeout_ms),
+        queue: CommandQueue::new(connection.clone()),
+        command_timeout: Duration::from_millis(settings.gateway.command_timeout_ms),
         tokens,
     };
     let address = context.site.mount(routes::routes(gateway)).await?;

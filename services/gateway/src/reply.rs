@@ -4,8 +4,10 @@ use std::{borrow::Cow, fmt::Display};
 
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::AppendHeaders;
-use eventsourcing::{Accepted, Answer, FieldError, QueryReply, Refusal, RefusalKind, Reply};
-use messaging::{RequestError, ServiceError};
+use eventsourcing::{
+    Accepted, Answer, FieldError, QueryReply, Refusal, RefusalKind, Reply, StoreError,
+};
+use messaging::{EnqueueError, RequestError, ServiceError};
 use service_kit::Problem;
 
 use crate::request::POSITION;
@@ -77,7 +79,7 @@ pub(crate) fn malformed(detail: impl Into<String>) -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, "malformed-request", detail)
 }
 
-fn refused(refusal: Refusal) -> Problem {
+pub(crate) fn refused(refusal: Refusal) -> Problem {
     let status = match refusal.kind {
         RefusalKind::Invalid => StatusCode::BAD_REQUEST,
         RefusalKind::Forbidden => StatusCode::FORBIDDEN,
@@ -101,6 +103,22 @@ fn refused(refusal: Refusal) -> Problem {
         }
     }
     problem
+}
+
+/// 503: the command may wait in the queue or not.
+pub(crate) fn not_enqueued(error: EnqueueError) -> Problem {
+    match error {
+        EnqueueError::Refused(refusal) => refused(refusal),
+        EnqueueError::Unavailable(error) => unreachable(&error),
+    }
+}
+
+/// 503: the queue cannot be reached.
+pub(crate) fn unreachable(error: &StoreError) -> Problem {
+    tracing::warn!(error = ?error, "the command queue cannot be reached");
+    let detail =
+        "the command queue cannot be reached; a repeat with the same Idempotency-Key is safe";
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail).retry_after(1)
 }
 
 fn failed(error: &RequestError) -> Problem {
@@ -131,6 +149,12 @@ fn failed(error: &RequestError) -> Problem {
             ServiceError::Contended => {
                 unavailable("contended", "others keep changing this; nothing was changed")
             }
+            ServiceError::InFlight => Problem::new(
+                StatusCode::CONFLICT,
+                "request-in-flight",
+                "a request with the same Idempotency-Key is being worked on",
+            )
+            .retry_after(1),
             ServiceError::DeadlineExceeded => {
                 timeout("deadline-exceeded", "the request came too late; nothing was changed")
             }

@@ -1,17 +1,20 @@
 //! What endpoints read of a request.
 
 mod actor;
-mod article_id;
 mod command;
 mod conditional;
 mod headers;
+mod id;
 mod json;
 mod parameters;
+mod prefer;
 mod query;
 
-pub(crate) use article_id::ArticleId;
+pub(crate) use actor::User;
 pub(crate) use command::CommandRequest;
 pub(crate) use conditional::IfNoneMatch;
+pub(crate) use id::Id;
 pub(crate) use json::Json;
 pub(crate) use parameters::Parameters;
+pub(crate) use prefer::{PREFERENCE_APPLIED, Prefer};
 pub(crate) use query::{POSITION, QueryRequest};

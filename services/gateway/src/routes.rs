@@ -2,7 +2,7 @@
 
 use axum::{Router, routing::get};
 
-use crate::{Gateway, articles};
+use crate::{Gateway, articles, operations};
 
 pub(crate) fn routes(gateway: Gateway) -> Router {
     Router::new()
@@ -11,5 +11,6 @@ pub(crate) fn routes(gateway: Gateway) -> Router {
             "/api/articles/{id}",
             get(articles::get::get).put(articles::update::update).delete(articles::delete::delete),
         )
+        .route("/api/operations/{id}", get(operations::get::get))
         .with_state(gateway)
 }

@@ -10,7 +10,7 @@ use tokio_util::task::TaskTracker;
 ///
 /// Every key that has work has a task of its own, so one that waits holds up nobody else. The number of items
 /// is bounded by whoever submits: the server delivers no more than `max_ack_pending` messages at once.
-pub(super) struct Lanes<T> {
+pub(crate) struct Lanes<T> {
     waiting: Arc<Mutex<HashMap<String, VecDeque<T>>>>,
     tasks: TaskTracker,
 }

@@ -11,6 +11,8 @@ pub enum ServiceError {
     ProjectionBehind,
     /// Other writers were first, again and again; nothing was changed.
     Contended,
+    /// The same command is being executed; its outcome can be had in a moment.
+    InFlight,
     /// The request arrived after its deadline; nothing was changed.
     DeadlineExceeded,
     /// Nobody knows yet whether it happened; the same command id again settles it.
@@ -20,10 +22,11 @@ pub enum ServiceError {
 }
 
 impl ServiceError {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::Unavailable,
         Self::ProjectionBehind,
         Self::Contended,
+        Self::InFlight,
         Self::DeadlineExceeded,
         Self::OutcomeUnknown,
         Self::Internal,
@@ -36,17 +39,19 @@ impl ServiceError {
             Self::Unavailable => "unavailable",
             Self::ProjectionBehind => "projection-behind",
             Self::Contended => "contended",
+            Self::InFlight => "in-flight",
             Self::DeadlineExceeded => "deadline-exceeded",
             Self::OutcomeUnknown => "outcome-unknown",
             Self::Internal => "internal",
         }
     }
 
-    /// The code: 503 when trying again may help, 504 when time ran out, 500 otherwise.
+    /// The code: 409 while the same is in flight, 503 when trying again may help, 504 when time ran out, 500 otherwise.
     #[must_use]
     pub fn code(self) -> usize {
         match self {
             Self::Unavailable | Self::ProjectionBehind | Self::Contended => 503,
+            Self::InFlight => 409,
             Self::DeadlineExceeded | Self::OutcomeUnknown => 504,
             Self::Internal => 500,
         }

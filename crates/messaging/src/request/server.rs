@@ -89,7 +89,7 @@ impl RequestServer {
                     traceparent = command.traceparent,
                 );
                 // Commands of one aggregate would only be in each other's way.
-                let _turn = turns.wait(command.aggregate_id()).await?;
+                let _turn = turns.wait(command.aggregate_id(), command.id).await?;
                 encode(&handler(command).instrument(span).await?)
             }
         })

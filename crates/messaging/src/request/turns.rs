@@ -1,9 +1,9 @@
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use eventsourcing::AggregateId;
+use eventsourcing::{AggregateId, CommandId};
 use tokio::sync::OwnedMutexGuard;
 
 use super::ServiceError;
@@ -15,41 +15,72 @@ const MAX_WAITING: usize = 128;
 /// those of one process from losing against each other again and again.
 #[derive(Debug, Default)]
 pub(super) struct Turns {
-    queues: Mutex<HashMap<AggregateId, Arc<tokio::sync::Mutex<()>>>>,
+    queues: Mutex<HashMap<AggregateId, Queue>>,
 }
 
-/// The turn of one command; it ends with the value.
-pub(super) struct Turn<'a> {
+/// The commands of one aggregate that wait or are executed.
+#[derive(Debug, Default)]
+struct Queue {
+    turn: Arc<tokio::sync::Mutex<()>>,
+    commands: HashSet<CommandId>,
+}
+
+/// The place of one command, and then its turn; it ends with the value.
+struct Place<'a> {
     turns: &'a Turns,
     id: AggregateId,
-    guard: Option<OwnedMutexGuard<()>>,
+    command: CommandId,
+}
+
+/// The turn of one command; it ends with the value. The fields go in this order.
+pub(super) struct Turn<'a> {
+    _guard: OwnedMutexGuard<()>,
+    _place: Place<'a>,
 }
 
 impl Turns {
-    /// Waits for the turn of a command of `id`.
+    /// Waits for the turn of `command`, which is for `id`.
     ///
     /// # Errors
-    /// Too many wait for the same aggregate already: more would leave no room for the commands of others.
-    pub async fn wait(&self, id: AggregateId) -> Result<Turn<'_>, ServiceError> {
-        let queue = self.lock().entry(id).or_default().clone();
-        if Arc::strong_count(&queue) > MAX_WAITING {
+    /// The same command is here already; or too many wait for the same aggregate: more would leave no room for the
+    /// commands of others.
+    pub async fn wait(
+        &self,
+        id: AggregateId,
+        command: CommandId,
+    ) -> Result<Turn<'_>, ServiceError> {
+        let (place, turn) = self.queue_up(id, command)?;
+        Ok(Turn { _guard: turn.lock_owned().await, _place: place })
+    }
+
+    fn queue_up(
+        &self,
+        id: AggregateId,
+        command: CommandId,
+    ) -> Result<(Place<'_>, Arc<tokio::sync::Mutex<()>>), ServiceError> {
+        let mut queues = self.lock();
+        let queue = queues.entry(id).or_default();
+        if queue.commands.len() >= MAX_WAITING {
             return Err(ServiceError::Contended);
         }
-        Ok(Turn { turns: self, id, guard: Some(queue.lock_owned().await) })
+        if !queue.commands.insert(command) {
+            return Err(ServiceError::InFlight);
+        }
+        Ok((Place { turns: self, id, command }, queue.turn.clone()))
     }
 
     // Nothing panics while the lock is held.
-    fn lock(&self) -> MutexGuard<'_, HashMap<AggregateId, Arc<tokio::sync::Mutex<()>>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<AggregateId, Queue>> {
         self.queues.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Drop for Turn<'_> {
+impl Drop for Place<'_> {
     fn drop(&mut self) {
-        self.guard = None;
         let mut queues = self.turns.lock();
-        // Whoever waits holds a second reference.
-        if queues.get(&self.id).is_some_and(|queue| Arc::strong_count(queue) == 1) {
+        let Some(queue) = queues.get_mut(&self.id) else { return };
+        queue.commands.remove(&self.command);
+        if queue.commands.is_empty() {
             queues.remove(&self.id);
         }
     }
@@ -60,16 +91,21 @@ mod tests {
     use super::*;
     use std::sync::atomic::{AtomicU32, Ordering};
 
+    fn ids() -> (AggregateId, CommandId) {
+        (uuid::Uuid::now_v7().into(), CommandId::generate())
+    }
+
     #[tokio::test]
     async fn turns_of_one_aggregate_follow_each_other_and_leave_nothing_behind() {
         let turns = Arc::new(Turns::default());
-        let (one, other) = (uuid::Uuid::now_v7().into(), uuid::Uuid::now_v7().into());
+        let (one, _) = ids();
+        let (other, command) = ids();
         let busy = Arc::new(AtomicU32::new(0));
-        let held = turns.wait(other).await.expect("free");
+        let held = turns.wait(other, command).await.expect("free");
         let tasks = (0..50).map(|_| {
             let (turns, busy) = (turns.clone(), busy.clone());
             tokio::spawn(async move {
-                let _turn = turns.wait(one).await.expect("few enough");
+                let _turn = turns.wait(one, CommandId::generate()).await.expect("few enough");
                 assert_eq!(busy.fetch_add(1, Ordering::SeqCst), 0);
                 tokio::task::yield_now().await;
                 busy.fetch_sub(1, Ordering::SeqCst);
@@ -79,6 +115,32 @@ mod tests {
             task.await.expect("no two at once");
         }
         drop(held);
+        assert!(turns.lock().is_empty());
+    }
+
+    #[tokio::test]
+    async fn the_same_command_is_not_executed_twice_at_once() {
+        let turns = Turns::default();
+        let (id, command) = ids();
+        let (other, _) = ids();
+        let turn = turns.wait(id, command).await.expect("free");
+        assert_eq!(turns.wait(id, command).await.err(), Some(ServiceError::InFlight));
+        // One key for two articles is two commands.
+        assert!(turns.wait(other, command).await.is_ok());
+        drop(turn);
+        assert!(turns.wait(id, command).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn who_stops_waiting_leaves_nothing_behind() {
+        let turns = Turns::default();
+        let (id, command) = ids();
+        let turn = turns.wait(id, command).await.expect("free");
+        {
+            let mut waiting = std::pin::pin!(turns.wait(id, CommandId::generate()));
+            assert!(futures_util::poll!(&mut waiting).is_pending());
+        }
+        drop(turn);
         assert!(turns.lock().is_empty());
     }
 }

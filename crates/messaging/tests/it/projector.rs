@@ -3,6 +3,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use contracts::article::ArticleEvent;
 use eventsourcing::RecordedEvent;
 use messaging::consumer::{ConsumerError, Projector, Verdict, run_projector};
 use test_support::{ArticleWriter, NatsServer, eventually};
@@ -34,7 +35,7 @@ impl Projector for InMemory {
         transaction: &mut Vec<u64>,
         event: &RecordedEvent,
     ) -> Result<Verdict, Infallible> {
-        if event.event.schema_version != 1 {
+        if event.decode::<ArticleEvent>().is_err() {
             return Ok(Verdict::GiveUp("unknown version".to_owned()));
         }
         transaction.push(event.position);

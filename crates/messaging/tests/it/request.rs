@@ -8,7 +8,7 @@ use eventsourcing::{
 use messaging::{RequestClient, RequestError, RequestServer, ServiceError};
 use test_support::{NatsServer, user};
 use time::OffsetDateTime;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Notify};
 
 fn create() -> CommandEnvelope<CreateArticle> {
     let actor = Actor { user_id: user("ann"), roles: vec!["editor".to_owned()] };
@@ -227,4 +227,37 @@ async fn a_stored_event_cannot_pose_as_a_command() {
     assert!(matches!(result, Err(RequestError::Service { .. })), "{result:?}");
     assert_eq!(*calls.lock().await, 1);
     service.stop().await;
+}
+
+#[tokio::test]
+async fn the_same_command_twice_at_once_is_in_flight() {
+    let server = NatsServer::start().await;
+    let service =
+        RequestServer::start(&server.connect("article").await, "article").await.expect("started");
+    let (started, gate) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (entered, open) = (started.clone(), gate.clone());
+    service
+        .command::<CreateArticle, _, _>(move |command| {
+            let (entered, open) = (entered.clone(), open.clone());
+            async move {
+                entered.notify_one();
+                open.notified().await;
+                Ok(Reply::Refused(Refusal::new(RefusalKind::Conflict, "late", command.data.title)))
+            }
+        })
+        .await
+        .expect("registered");
+    service.ready().await.expect("ready");
+    let (client, command) = (client(&server).await, create());
+    let first = tokio::spawn({
+        let (client, command) = (client.clone(), command.clone());
+        async move { client.send(command).await }
+    });
+    started.notified().await;
+    let second = client.send(command).await;
+    let in_flight = ServiceError::InFlight;
+    assert!(matches!(second, Err(RequestError::Service { error, .. }) if error == in_flight));
+    gate.notify_one();
+    let first = first.await.expect("no panic").expect("a reply");
+    assert!(matches!(first, Reply::Refused(refusal) if refusal.code == "late"));
 }

@@ -2,6 +2,7 @@
 
 mod first_release;
 mod slugs;
+mod snapshots;
 
 use std::time::Duration;
 
@@ -22,7 +23,16 @@ struct TestService {
 
 impl TestService {
     async fn start() -> Self {
-        let server = NatsServer::provisioned().await;
+        Self::on(NatsServer::provisioned().await).await
+    }
+
+    /// Another process in the place of this one: it remembers nothing.
+    async fn replace(self) -> Self {
+        self.lifecycle.finish().await.expect("an orderly end");
+        Self::on(self.server).await
+    }
+
+    async fn on(server: NatsServer) -> Self {
         let context = test_support::context();
         let settings = Settings { nats: server.settings("article") };
         context.lifecycle.run("article", article::run(settings, context.clone()));

@@ -3,16 +3,19 @@ use axum::{
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
-use contracts::article::CreateArticle;
+use contracts::article::{Article, CreateArticle};
+use eventsourcing::Accepted;
 use service_kit::Problem;
 
 use super::body::{ArticleBody, CompleteBody};
 use crate::{
-    Gateway, reply,
+    Gateway,
+    dispatch::dispatch,
+    reply,
     request::{CommandRequest, Json},
 };
 
-/// `POST /api/articles`: 201 with the article.
+/// `POST /api/articles`: 201 with the article, or 202 when it is left to the queue.
 pub(crate) async fn create(
     State(gateway): State<Gateway>,
     request: CommandRequest,
@@ -20,10 +23,11 @@ pub(crate) async fn create(
 ) -> Result<Response, Problem> {
     let CompleteBody { title, content, slug, tags } = body.complete()?;
     let tags = tags.unwrap_or_default();
-    let command = request.command(CreateArticle { title, content, slug, tags });
-    let accepted = reply::accepted(gateway.commands.send(command).await)?;
-    let location = format!("/api/articles/{}", accepted.aggregate_id);
-    let headers = [(header::LOCATION, location)];
-    let body = axum::Json(&accepted.state);
-    Ok((StatusCode::CREATED, headers, reply::written(&accepted), body).into_response())
+    dispatch(&gateway, request, CreateArticle { title, content, slug, tags }, created).await
+}
+
+fn created(accepted: &Accepted<Article>) -> Response {
+    let location = [(header::LOCATION, format!("/api/articles/{}", accepted.aggregate_id))];
+    let headers = reply::written(accepted);
+    (StatusCode::CREATED, location, headers, axum::Json(&accepted.state)).into_response()
 }

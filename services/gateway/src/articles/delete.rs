@@ -3,21 +3,26 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
-use contracts::article::DeleteArticle;
+use contracts::article::{Article, DeleteArticle};
+use eventsourcing::{Accepted, AggregateId};
 use service_kit::Problem;
 
 use crate::{
-    Gateway, reply,
-    request::{ArticleId, CommandRequest},
+    Gateway,
+    dispatch::dispatch,
+    reply,
+    request::{CommandRequest, Id},
 };
 
-/// `DELETE /api/articles/{id}`: 204.
+/// `DELETE /api/articles/{id}`: 204, or 202 when it is left to the queue.
 pub(crate) async fn delete(
     State(gateway): State<Gateway>,
     request: CommandRequest,
-    ArticleId(id): ArticleId,
+    Id(id): Id<AggregateId>,
 ) -> Result<Response, Problem> {
-    let command = request.command(DeleteArticle { id });
-    let accepted = reply::accepted(gateway.commands.send(command).await)?;
-    Ok((StatusCode::NO_CONTENT, reply::written(&accepted)).into_response())
+    dispatch(&gateway, request, DeleteArticle { id }, deleted).await
+}
+
+fn deleted(accepted: &Accepted<Article>) -> Response {
+    (StatusCode::NO_CONTENT, reply::written(accepted)).into_response()
 }

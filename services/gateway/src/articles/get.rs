@@ -4,11 +4,12 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use contracts::article::GetArticle;
+use eventsourcing::AggregateId;
 use service_kit::Problem;
 
 use crate::{
     Gateway, reply,
-    request::{ArticleId, IfNoneMatch, QueryRequest},
+    request::{Id, IfNoneMatch, QueryRequest},
 };
 
 /// `GET /api/articles/{id}`: 200 with the article, or 304 when the client has this version.
@@ -16,7 +17,7 @@ pub(crate) async fn get(
     State(gateway): State<Gateway>,
     request: QueryRequest,
     if_none_match: IfNoneMatch,
-    ArticleId(id): ArticleId,
+    Id(id): Id<AggregateId>,
 ) -> Result<Response, Problem> {
     let answer = reply::answered(gateway.queries.ask(&request.query(GetArticle { id })).await)?;
     let etag = reply::etag(answer.data.version);

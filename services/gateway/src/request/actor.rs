@@ -1,8 +1,23 @@
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::{
+    extract::FromRequestParts,
+    http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts},
+};
 use eventsourcing::Actor;
 use service_kit::Problem;
 
 use crate::Gateway;
+
+/// Who sends the request, for an endpoint that needs to know.
+#[derive(Debug)]
+pub(crate) struct User(pub(crate) Actor);
+
+impl FromRequestParts<Gateway> for User {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, gateway: &Gateway) -> Result<Self, Problem> {
+        required(gateway, &parts.headers).map(Self)
+    }
+}
 
 /// Who sends the request; `None` without a token. A token that is there must be valid.
 pub(super) fn optional(gateway: &Gateway, headers: &HeaderMap) -> Result<Option<Actor>, Problem> {

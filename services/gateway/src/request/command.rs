@@ -5,7 +5,7 @@ use axum::{
 use eventsourcing::{Actor, Command, CommandEnvelope, CommandId, UserId};
 use service_kit::{Problem, http::request_context::RequestContext};
 
-use super::{actor, conditional, headers, query};
+use super::{Prefer, actor, conditional, headers, query};
 use crate::{Gateway, reply};
 
 /// <https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/>
@@ -18,10 +18,16 @@ pub(crate) struct CommandRequest {
     id: CommandId,
     actor: Actor,
     expected_version: Option<u64>,
+    prefer: Prefer,
     context: RequestContext,
 }
 
 impl CommandRequest {
+    /// How long its sender wants to wait.
+    pub(crate) fn prefer(&self) -> Prefer {
+        self.prefer
+    }
+
     /// The command with `data` that the request means.
     pub(crate) fn command<C: Command>(self, data: C) -> CommandEnvelope<C> {
         CommandEnvelope {
@@ -45,6 +51,7 @@ impl FromRequestParts<Gateway> for CommandRequest {
             id: key.map_or_else(|| Ok(CommandId::generate()), |key| id(&actor.user_id, key))?,
             expected_version: if_match.map_or(Ok(None), conditional::expected_version)?,
             actor,
+            prefer: Prefer::read(&parts.headers),
             context: query::context(parts)?,
         })
     }

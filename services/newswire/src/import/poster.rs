@@ -123,10 +123,13 @@ async fn outcome(response: Response) -> Attempt {
         let repeated = response.headers().contains_key("idempotency-replayed");
         return Attempt::Outcome(if repeated { Posted::AlreadyThere } else { Posted::Created });
     }
+    let is_worth_trying_again = response.headers().contains_key("retry-after");
     let problem: Option<Problem> = response.json().await.ok();
     let reason = problem.map_or_else(|| status.to_string(), |problem| problem.text());
     match status {
         StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT => Attempt::Again(reason),
+        // An earlier attempt of ours is still being worked on.
+        StatusCode::CONFLICT if is_worth_trying_again => Attempt::Again(reason),
         StatusCode::BAD_REQUEST
         | StatusCode::PAYLOAD_TOO_LARGE
         | StatusCode::UNPROCESSABLE_ENTITY => Attempt::Outcome(Posted::Refused(reason)),

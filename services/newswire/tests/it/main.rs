@@ -4,6 +4,7 @@ mod app;
 mod architecture;
 mod importing;
 mod kill;
+mod later;
 mod ledger;
 mod lifecycle;
 mod processes;

@@ -1,19 +1,18 @@
-use std::collections::HashMap;
+use std::{collections::HashMap, str::FromStr};
 
 use axum::{
     extract::{FromRequestParts, Path},
     http::request::Parts,
 };
-use eventsourcing::AggregateId;
 use service_kit::Problem;
 
 use crate::reply;
 
 /// The `{id}` of a path.
 #[derive(Debug)]
-pub(crate) struct ArticleId(pub(crate) AggregateId);
+pub(crate) struct Id<T>(pub(crate) T);
 
-impl<S: Send + Sync> FromRequestParts<S> for ArticleId {
+impl<T: FromStr, S: Send + Sync> FromRequestParts<S> for Id<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
