@@ -2,6 +2,8 @@
 
 mod commands;
 mod domain;
+#[cfg(test)]
+mod properties;
 
 use std::sync::Arc;
 
