@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod chart;
+mod http;
 mod load;
 mod report;
 mod system;
@@ -27,6 +28,15 @@ struct Arguments {
     /// How long each figure is measured, in seconds
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=60))]
     seconds: u64,
+    /// Only this durability: always or 1s
+    #[arg(long)]
+    sync: Option<String>,
+    /// Only this number of clients at once
+    #[arg(long)]
+    clients: Option<usize>,
+    /// Only this way, beside the bare client: command or http
+    #[arg(long)]
+    way: Option<String>,
     /// The folder for bench.json and bench.svg
     #[arg(long, default_value = "target/bench")]
     output: PathBuf,
@@ -47,15 +57,21 @@ fn main() -> ExitCode {
 async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let duration = Duration::from_secs(arguments.seconds);
     let mut report = Report::default();
-    for sync in SYNCS {
+    let chosen = |sync: &str| arguments.sync.as_deref().is_none_or(|only| only == sync);
+    let clients = CONCURRENCIES.into_iter();
+    let clients = clients.filter(|clients| arguments.clients.is_none_or(|only| only == *clients));
+    let clients: Vec<usize> = clients.collect();
+    for sync in SYNCS.into_iter().filter(|sync| chosen(sync)) {
         let system = System::start(sync).await?;
-        for concurrency in CONCURRENCIES {
+        for &concurrency in &clients {
             // One after the other at each step, so that a change of the machine's mood hits all three.
             let raw = load::measure(concurrency, duration, &system.raw()).await?;
-            let command = load::measure(concurrency, duration, &system.command()).await?;
-            let http = load::measure(concurrency, duration, &system.http()).await?;
-            for (way, measured) in [("raw", &raw), ("command", &command), ("http", &http)] {
-                report.add(Cell::new(sync, concurrency, way, measured, &raw));
+            report.add(Cell::new(sync, concurrency, "raw", &raw, &raw));
+            for (way, load) in [("command", system.command()), ("http", system.http())] {
+                if arguments.way.as_deref().is_none_or(|only| only == way) {
+                    let measured = load::measure(concurrency, duration, &load).await?;
+                    report.add(Cell::new(sync, concurrency, way, &measured, &raw));
+                }
             }
         }
         system.stop().await?;

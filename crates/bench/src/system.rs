@@ -5,7 +5,7 @@ use eventsourcing::Actor;
 use gateway::GatewaySettings;
 use messaging::RequestClient;
 use service_kit::{Context, auth::Tokens};
-use test_support::{NatsServer, context, http_client, ready, user};
+use test_support::{NatsServer, context, ready, user};
 
 use crate::ways::{OverHttp, OverNats, Raw, Way};
 
@@ -46,11 +46,10 @@ impl System {
         let actor = Actor { user_id: user("ann"), roles: Vec::new() };
         let jetstream = async_nats::jetstream::new(server.client("article").await);
         let client = RequestClient::new(server.connect("gateway").await, TIMEOUT);
-        let url = format!("http://{address}/api/articles");
         Ok(Self {
             raw: Arc::new(Raw { jetstream, actor: actor.clone() }),
             command: Arc::new(OverNats { client, actor }),
-            http: Arc::new(OverHttp { client: http_client(), url, token }),
+            http: Arc::new(OverHttp::new(&address.to_string(), &token)?),
             _server: server,
             context,
         })

@@ -2,7 +2,6 @@
 
 use std::{future::Future, pin::Pin};
 
-use anyhow::{Context as _, bail};
 use async_nats::{HeaderMap, header, jetstream::message::PublishMessage};
 use contracts::article::CreateArticle;
 use eventsourcing::{
@@ -10,8 +9,9 @@ use eventsourcing::{
     NewEvent, Reply, StreamId,
 };
 use messaging::{RequestClient, event_codec, names::EventSubject};
-use reqwest::Client;
 use serde_json::json;
+
+use crate::http::Poster;
 
 /// The content of every article: with its headers, an event of about 1 KiB.
 pub const CONTENT_LENGTH: usize = 400;
@@ -98,23 +98,18 @@ impl Way for OverNats {
 }
 
 /// A POST through the gateway.
-pub struct OverHttp {
-    pub client: Client,
-    pub url: String,
-    pub token: String,
+pub struct OverHttp(pub Poster);
+
+impl OverHttp {
+    /// Posts to the gateway at `address` with `token`.
+    pub fn new(address: &str, token: &str) -> anyhow::Result<Self> {
+        let body = serde_json::to_string(&create())?;
+        Ok(Self(Poster::new(address, "/api/articles", token, &body)))
+    }
 }
 
 impl Way for OverHttp {
     fn store_one(&self) -> Stored<'_> {
-        Box::pin(async {
-            let request = self.client.post(&self.url).bearer_auth(&self.token).json(&create());
-            let response = request.send().await.context("no response")?;
-            let status = response.status();
-            response.bytes().await?;
-            if status != reqwest::StatusCode::CREATED {
-                bail!("the gateway answered {status}");
-            }
-            Ok(())
-        })
+        Box::pin(self.0.post(201))
     }
 }

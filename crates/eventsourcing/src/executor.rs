@@ -138,17 +138,18 @@ impl<A: Aggregate, S: EventStore, P: SnapshotStore> Executor<A, S, P> {
         if attempt.root.commands.contains(command.id) {
             return self.earlier_outcome(command, attempt).await.map(Some);
         }
-        let (state, commit) = match plan(command, attempt.fingerprint, &attempt.root)? {
-            Plan::Answer(reply) => return Ok(attempt.fresh.then_some(reply)),
-            Plan::Append(state, commit) => (state, commit),
-        };
+        let (state, commit) =
+            match plan(command, attempt.stream.aggregate_id, attempt.fingerprint, &attempt.root)? {
+                Plan::Answer(reply) => return Ok(attempt.fresh.then_some(reply)),
+                Plan::Append(state, commit) => (state, commit),
+            };
         let events = refs(&commit.events);
         match self.store.append(&attempt.stream, attempt.root.head, commit).await {
             Ok(head) => {
                 attempt.root.state = state.clone();
                 attempt.root.head = head;
                 attempt.root.commands.insert(command.id);
-                Ok(Some(accept(command, state, head, events, false)))
+                Ok(Some(accept(attempt.stream.aggregate_id, state, head, events, false)))
             }
             Err(AppendError::Conflict) => Ok(None),
             Err(AppendError::Claimed(claim)) => {
@@ -265,7 +266,9 @@ impl<A: Aggregate, S: EventStore, P: SnapshotStore> Executor<A, S, P> {
             }
         }
         match outcome {
-            Some((state, head)) => Ok(accept(command, state, head, events, true)),
+            Some((state, head)) => {
+                Ok(accept(attempt.stream.aggregate_id, state, head, events, true))
+            }
             // The replica that answered lags behind the one that told of the command.
             None => Err(ExecuteError::OutcomeUnknown(StoreError::new(
                 "reading the command's events",
@@ -291,15 +294,15 @@ fn refs(events: &[NewEvent]) -> Vec<EventRef> {
     events.iter().map(name).collect()
 }
 
-fn accept<A, C: Command>(
-    command: &CommandEnvelope<C>,
+fn accept<A>(
+    aggregate_id: AggregateId,
     state: A,
     head: Head,
     events: Vec<EventRef>,
     repeated: bool,
 ) -> Reply<A> {
     Reply::Accepted(Accepted {
-        aggregate_id: command.aggregate_id(),
+        aggregate_id,
         version: head.version,
         position: head.position,
         events,

@@ -1,6 +1,6 @@
 //! Connecting to NATS, and the state of the link.
 
-use std::time::Duration;
+use std::{ops::Deref, sync::Arc, time::Duration};
 
 use async_nats::{Client, ConnectErrorKind, ConnectOptions, Event, jetstream};
 use secrecy::{ExposeSecret, SecretString};
@@ -81,12 +81,24 @@ pub enum ConnectError {
     },
 }
 
-/// A connection of one service. Cheap to clone.
+/// A connection of one service. Cheap to clone, which the client itself is not.
 #[derive(Debug, Clone)]
-pub struct Connection {
+pub struct Connection(Arc<Clients>);
+
+/// The clients of a connection. For this crate alone to use.
+#[derive(Debug)]
+pub struct Clients {
     pub(crate) client: Client,
     pub(crate) jetstream: jetstream::Context,
     link: watch::Receiver<Link>,
+}
+
+impl Deref for Connection {
+    type Target = Clients;
+
+    fn deref(&self) -> &Clients {
+        &self.0
+    }
 }
 
 impl Link {
@@ -154,7 +166,7 @@ impl Connection {
             .build(client.clone());
         // The client tells of its first connection a moment after it has it. The sender lives in the client.
         let _ = link.wait_for(|link| link.connected).await;
-        Ok(Self { client, jetstream, link })
+        Ok(Self(Arc::new(Clients { client, jetstream, link })))
     }
 
     /// The state of the link, and its changes.

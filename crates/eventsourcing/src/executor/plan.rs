@@ -1,6 +1,7 @@
 use crate::{
-    Accepted, Aggregate, ClaimChanges, Command, CommandEnvelope, Commit, Decide, EventContext,
-    EventData, ExecuteError, Fingerprint, Metadata, NewEvent, Refusal, Reply, cache::Root,
+    Accepted, Aggregate, AggregateId, ClaimChanges, Command, CommandEnvelope, Commit, Decide,
+    EventContext, EventData, ExecuteError, Fingerprint, Metadata, NewEvent, Refusal, Reply,
+    cache::Root,
 };
 
 /// What a command means for an aggregate: an answer without an event, or events and the state after them.
@@ -11,6 +12,7 @@ pub(super) enum Plan<A> {
 
 pub(super) fn plan<A, C>(
     command: &CommandEnvelope<C>,
+    aggregate_id: AggregateId,
     fingerprint: Fingerprint,
     root: &Root<A>,
 ) -> Result<Plan<A>, ExecuteError>
@@ -30,13 +32,21 @@ where
         return Ok(Plan::Answer(Reply::Refused(refusal)));
     }
     if decided.is_empty() {
-        return Ok(Plan::Answer(unchanged(command, root)));
+        return Ok(Plan::Answer(unchanged(aggregate_id, root)));
     }
     let mut state = root.state.clone();
     let mut events = Vec::with_capacity(decided.len());
     for (index, event) in decided.into_iter().enumerate() {
-        let new = envelop(command, fingerprint, root.head.version, index, &event)?;
-        let aggregate_id = command.aggregate_id();
+        let version = root.head.version + 1 + index as u64;
+        let new = NewEvent {
+            id: command.id.event_id(aggregate_id, index),
+            event_type: event.event_type().to_owned(),
+            schema_version: event.schema_version(),
+            version,
+            time: command.issued_at,
+            metadata: Metadata::of(command, fingerprint),
+            data: event.encode()?,
+        };
         state.apply(event, &EventContext { aggregate_id, version: new.version, time: new.time });
         events.push(new);
     }
@@ -44,27 +54,9 @@ where
     Ok(Plan::Append(state, Commit { events, claims }))
 }
 
-fn envelop<C: Command, E: EventData>(
-    command: &CommandEnvelope<C>,
-    fingerprint: Fingerprint,
-    version_before: u64,
-    index: usize,
-    event: &E,
-) -> Result<NewEvent, ExecuteError> {
-    Ok(NewEvent {
-        id: command.id.event_id(command.aggregate_id(), index),
-        event_type: event.event_type().to_owned(),
-        schema_version: event.schema_version(),
-        version: version_before + 1 + index as u64,
-        time: command.issued_at,
-        metadata: Metadata::of(command, fingerprint),
-        data: event.encode()?,
-    })
-}
-
-fn unchanged<A: Aggregate, C: Command>(command: &CommandEnvelope<C>, root: &Root<A>) -> Reply<A> {
+fn unchanged<A: Aggregate>(aggregate_id: AggregateId, root: &Root<A>) -> Reply<A> {
     Reply::Accepted(Accepted {
-        aggregate_id: command.aggregate_id(),
+        aggregate_id,
         version: root.head.version,
         position: root.head.position,
         events: Vec::new(),
