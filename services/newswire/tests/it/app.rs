@@ -184,3 +184,8 @@ pub async fn send(request: RequestBuilder) -> Response {
     let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
     Response { status, headers, body }
 }
+
+/// A number from the environment: how long a test is, and which form it has.
+pub fn setting(name: &str, default: u64) -> u64 {
+    std::env::var(name).map_or(default, |text| text.parse().expect("a whole number"))
+}

@@ -2,6 +2,8 @@
 
 mod app;
 mod architecture;
+mod chaos;
+mod hostile;
 mod importing;
 mod kill;
 mod later;
