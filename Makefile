@@ -1,6 +1,6 @@
 # `make run` and `make test` are all that is needed; each installs what it lacks into .tools/.
 
-.PHONY: run test lint bench build tools test-tools clean
+.PHONY: run test lint bench chaos build tools test-tools clean
 .DEFAULT_GOAL := help
 
 help: ## Say what there is
@@ -19,8 +19,13 @@ lint: ## Check format, lints, documentation
 	cargo clippy --locked --workspace --all-targets -- --deny warnings
 	RUSTDOCFLAGS="--deny warnings" cargo doc --locked --workspace --no-deps --quiet
 
-bench: tools ## Measure beside the bare NATS client; takes about two minutes
+bench: tools ## Measure beside the bare NATS client; takes about three minutes
 	cargo run --locked --release --package bench
+
+chaos: tools test-tools ## Kill everything while ten thousand commands are sent; send a hundred thousand hostile requests
+	cargo build --locked --workspace
+	NEWSWIRE_CHAOS_COMMANDS=10000 NEWSWIRE_HOSTILE_REQUESTS=100000 \
+		cargo test --locked --package eventsourcing --package newswire -- --nocapture chaos hostile
 
 build: ## Build every binary, for use
 	cargo build --locked --release --workspace

@@ -19,6 +19,12 @@ pub struct Measured {
 }
 
 impl Measured {
+    /// What took `latencies`, in `elapsed` altogether.
+    pub fn new(mut latencies: Vec<Duration>, elapsed: Duration) -> Self {
+        latencies.sort_unstable();
+        Self { latencies, elapsed }
+    }
+
     /// Operations in a second.
     pub fn rate(&self) -> f64 {
         #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52 operations")]
@@ -63,6 +69,5 @@ pub async fn measure(
         latencies.extend(client.await.context("a client panicked")??);
     }
     anyhow::ensure!(!latencies.is_empty(), "not one operation ended in {duration:?}");
-    latencies.sort_unstable();
-    Ok(Measured { latencies, elapsed: start.elapsed() })
+    Ok(Measured::new(latencies, start.elapsed()))
 }

@@ -3,6 +3,7 @@
 mod chart;
 mod http;
 mod load;
+mod loading;
 mod report;
 mod system;
 mod ways;
@@ -37,6 +38,9 @@ struct Arguments {
     /// Only this way, beside the bare client: command or http
     #[arg(long)]
     way: Option<String>,
+    /// How many events the stream has from which aggregates are loaded; 0 to leave that out
+    #[arg(long, default_value_t = 1_000_000)]
+    events: u64,
     /// The folder for bench.json and bench.svg
     #[arg(long, default_value = "target/bench")]
     output: PathBuf,
@@ -75,6 +79,9 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
             }
         }
         system.stop().await?;
+    }
+    if arguments.events > 0 {
+        report.loading = loading::measure(arguments.events).await?;
     }
     println!("{report}");
     report.write(&arguments.output)

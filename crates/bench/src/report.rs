@@ -45,11 +45,41 @@ impl Cell {
     }
 }
 
+/// How long an aggregate takes to load.
+#[derive(Debug, Serialize)]
+pub struct Loading {
+    /// Events in the stream.
+    pub events: u64,
+    /// From where: hot is the cache, cold are its events.
+    pub how: String,
+    /// Milliseconds.
+    pub p50: f64,
+    /// Milliseconds.
+    pub p99: f64,
+}
+
+impl Loading {
+    /// What was `measured` in a stream of `events`.
+    pub fn new(events: u64, how: &str, measured: &Measured) -> Self {
+        let (p50, p99) = (measured.percentile(50), measured.percentile(99));
+        Self { events, how: how.to_owned(), p50, p99 }
+    }
+}
+
+impl fmt::Display for Loading {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { events, how, p50, p99 } = self;
+        write!(f, "| {events:>9} | {how:<11} | {p50:>8.2} | {p99:>8.2} |")
+    }
+}
+
 /// All figures of a run.
 #[derive(Debug, Default, Serialize)]
 pub struct Report {
     /// In the order in which they were measured.
     pub cells: Vec<Cell>,
+    /// Of aggregates in a long stream.
+    pub loading: Vec<Loading>,
 }
 
 impl Report {
@@ -87,6 +117,11 @@ impl fmt::Display for Report {
         writeln!(f, "|--------|--------:|---------|----------:|---------:|---------:|-------:|")?;
         for cell in &self.cells {
             writeln!(f, "{cell}")?;
+        }
+        writeln!(f, "\n|    events | load        |   p50 ms |   p99 ms |")?;
+        writeln!(f, "|----------:|-------------|---------:|---------:|")?;
+        for loading in &self.loading {
+            writeln!(f, "{loading}")?;
         }
         Ok(())
     }

@@ -1,3 +1,5 @@
+mod chaos;
+
 use std::sync::{
     Arc,
     atomic::{AtomicU32, AtomicUsize, Ordering},
