@@ -19,6 +19,7 @@ pub fn svg(report: &Report) -> String {
         let fill = match cell.way.as_str() {
             "raw" => "#9aa5b1",
             "command" => "#2f80c2",
+            "claim" => "#7b61a8",
             _ => "#d9822b",
         };
         let label = format!("{} × {} {}", cell.sync, cell.concurrency, cell.way);

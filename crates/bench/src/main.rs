@@ -35,7 +35,7 @@ struct Arguments {
     /// Only this number of clients at once
     #[arg(long)]
     clients: Option<usize>,
-    /// Only this way, beside the bare client: command or http
+    /// Only this way, beside the bare client: command, http or claim
     #[arg(long)]
     way: Option<String>,
     /// How many events the stream has from which aggregates are loaded; 0 to leave that out
@@ -71,7 +71,9 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
             // One after the other at each step, so that a change of the machine's mood hits all three.
             let raw = load::measure(concurrency, duration, &system.raw()).await?;
             report.add(Cell::new(sync, concurrency, "raw", &raw, &raw));
-            for (way, load) in [("command", system.command()), ("http", system.http())] {
+            let ways =
+                [("command", system.command()), ("http", system.http()), ("claim", system.claim())];
+            for (way, load) in ways {
                 if arguments.way.as_deref().is_none_or(|only| only == way) {
                     let measured = load::measure(concurrency, duration, &load).await?;
                     report.add(Cell::new(sync, concurrency, way, &measured, &raw));

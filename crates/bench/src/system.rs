@@ -19,6 +19,7 @@ pub struct System {
     context: Context,
     raw: Arc<dyn Way>,
     command: Arc<dyn Way>,
+    claim: Arc<dyn Way>,
     http: Arc<dyn Way>,
 }
 
@@ -48,7 +49,12 @@ impl System {
         let client = RequestClient::new(server.connect("gateway").await, TIMEOUT);
         Ok(Self {
             raw: Arc::new(Raw { jetstream, actor: actor.clone() }),
-            command: Arc::new(OverNats { client, actor }),
+            command: Arc::new(OverNats {
+                client: client.clone(),
+                actor: actor.clone(),
+                claims: false,
+            }),
+            claim: Arc::new(OverNats { client, actor, claims: true }),
             http: Arc::new(OverHttp::new(&address.to_string(), &token)?),
             _server: server,
             context,
@@ -63,6 +69,11 @@ impl System {
     /// Commands over NATS.
     pub fn command(&self) -> Arc<dyn Way> {
         self.command.clone()
+    }
+
+    /// Commands over NATS that claim a slug each.
+    pub fn claim(&self) -> Arc<dyn Way> {
+        self.claim.clone()
     }
 
     /// REST.

@@ -5,8 +5,8 @@ use std::{future::Future, pin::Pin};
 use async_nats::{HeaderMap, header, jetstream::message::PublishMessage};
 use contracts::article::CreateArticle;
 use eventsourcing::{
-    Actor, AggregateId, Command as _, CommandEnvelope, CorrelationId, Fingerprint, Metadata,
-    NewEvent, Reply, StreamId,
+    Actor, AggregateId, Command as _, CommandEnvelope, CommandId, CorrelationId, Fingerprint,
+    Metadata, NewEvent, Reply, StreamId,
 };
 use messaging::{RequestClient, event_codec, names::EventSubject};
 use serde_json::json;
@@ -83,12 +83,16 @@ impl Way for Raw {
 pub struct OverNats {
     pub client: RequestClient,
     pub actor: Actor,
+    /// Whether it claims a slug, so that it is an atomic batch.
+    pub claims: bool,
 }
 
 impl Way for OverNats {
     fn store_one(&self) -> Stored<'_> {
         Box::pin(async {
-            let command = CommandEnvelope::new(self.actor.clone(), create());
+            let slug = self.claims.then(|| CommandId::generate().to_string());
+            let data = CreateArticle { slug, ..create() };
+            let command = CommandEnvelope::new(self.actor.clone(), data);
             match self.client.send(command).await? {
                 Reply::Accepted(_) => Ok(()),
                 Reply::Refused(refusal) => Err(refusal.into()),

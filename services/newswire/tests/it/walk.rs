@@ -170,3 +170,38 @@ async fn bad_input_is_a_4xx_problem_that_names_the_field_and_changes_nothing() {
     }
     assert_eq!(app.list(0).await, Vec::<Value>::new());
 }
+
+#[tokio::test]
+async fn a_slug_is_unique_and_tags_are_kept_in_one_form() {
+    let app = App::start().await;
+    let body = |slug: &str, tags: &[&str]| json!({ "title": "T", "content": "C", "slug": slug, "tags": tags });
+    let first = send(post(&app, &body("first-light", &["Event Sourcing", "NATS", "nats"]))).await;
+    assert_eq!(first.status, 201, "{first:?}");
+    assert_eq!(first.body["slug"], "first-light");
+    assert_eq!(first.body["tags"], json!(["event-sourcing", "nats"]));
+    let taken = send(post(&app, &body("first-light", &[]))).await;
+    assert_eq!(
+        (taken.status, &taken.body["type"], &taken.body["errors"][0]["field"]),
+        (409, &json!("urn:newswire:problem:slug-taken"), &json!("slug"))
+    );
+    let wrong = send(post(&app, &body("First Light", &["a", ""]))).await;
+    let fields: Vec<_> = wrong.body["errors"].as_array().expect("errors").iter().collect();
+    assert_eq!(
+        (wrong.status, &fields[0]["field"], &fields[1]["field"]),
+        (400, &json!("slug"), &json!("tags[1]"))
+    );
+
+    let path = format!("/api/articles/{}", first.body["id"].as_str().expect("an id"));
+    let change = json!({ "title": "T2", "content": "C2", "tags": [] });
+    let changed = send(app.request(Method::PUT, &path).json(&change)).await;
+    let position = changed.header("newswire-position").to_owned();
+    let read = send(app.request(Method::GET, &path).header("newswire-position", &position)).await;
+    assert_eq!((&read.body, &read.body["slug"]), (&changed.body, &json!("first-light")));
+    assert_eq!(read.body["tags"], json!([]));
+    let listed = app.list(position.parse().expect("a number")).await;
+    assert_eq!((&listed[0]["slug"], listed.len()), (&json!("first-light"), 1));
+
+    assert_eq!(send(app.request(Method::DELETE, &path)).await.status, 204);
+    let again = send(post(&app, &body("first-light", &[]))).await;
+    assert_eq!(again.status, 201, "a deleted article frees its slug: {again:?}");
+}
