@@ -3,12 +3,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 
 use crate::ways::Way;
 
 /// How long a way runs before it is measured.
-const WARM_UP: Duration = Duration::from_millis(300);
+const WARM_UP: Duration = Duration::from_millis(100);
+/// How long it then runs until the next one has its turn.
+const SLICE: Duration = Duration::from_millis(500);
 
 /// What a closed loop of clients measured.
 #[derive(Debug)]
@@ -39,17 +41,33 @@ impl Measured {
     }
 }
 
-/// Lets `concurrency` clients each store one event after the other for `duration`.
+/// Lets `concurrency` clients each store one event after the other, by each of `ways`, for `duration` each.
+///
+/// The ways take turns, a slice of the time each: a disk or a neighbour that changes its mood meets all of them.
 ///
 /// # Errors
 /// An operation failed: a figure with failures in it says nothing.
 pub async fn measure(
     concurrency: usize,
     duration: Duration,
-    way: &Arc<dyn Way>,
-) -> anyhow::Result<Measured> {
+    ways: &[Arc<dyn Way>],
+) -> anyhow::Result<Vec<Measured>> {
+    let mut latencies: Vec<Vec<Duration>> = ways.iter().map(|_| Vec::new()).collect();
+    let slices = u32::try_from(duration.as_millis().div_ceil(SLICE.as_millis()))?;
+    for _ in 0..slices {
+        for (way, latencies) in ways.iter().zip(&mut latencies) {
+            latencies.extend(slice(concurrency, way).await?);
+        }
+    }
+    let elapsed = SLICE * slices;
+    ensure!(latencies.iter().all(|way| !way.is_empty()), "not one operation ended in {elapsed:?}");
+    Ok(latencies.into_iter().map(|latencies| Measured::new(latencies, elapsed)).collect())
+}
+
+/// The latencies of the operations that began in one slice of the time.
+async fn slice(concurrency: usize, way: &Arc<dyn Way>) -> anyhow::Result<Vec<Duration>> {
     let start = Instant::now() + WARM_UP;
-    let end = start + duration;
+    let end = start + SLICE;
     let clients = (0..concurrency).map(|_| {
         let way = way.clone();
         tokio::spawn(async move {
@@ -68,6 +86,5 @@ pub async fn measure(
     for client in clients.collect::<Vec<_>>() {
         latencies.extend(client.await.context("a client panicked")??);
     }
-    anyhow::ensure!(!latencies.is_empty(), "not one operation ended in {duration:?}");
-    Ok(Measured::new(latencies, start.elapsed()))
+    Ok(latencies)
 }

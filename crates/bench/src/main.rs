@@ -68,16 +68,13 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     for sync in SYNCS.into_iter().filter(|sync| chosen(sync)) {
         let system = System::start(sync).await?;
         for &concurrency in &clients {
-            // One after the other at each step, so that a change of the machine's mood hits all three.
-            let raw = load::measure(concurrency, duration, &system.raw()).await?;
-            report.add(Cell::new(sync, concurrency, "raw", &raw, &raw));
-            let ways =
-                [("command", system.command()), ("http", system.http()), ("claim", system.claim())];
-            for (way, load) in ways {
-                if arguments.way.as_deref().is_none_or(|only| only == way) {
-                    let measured = load::measure(concurrency, duration, &load).await?;
-                    report.add(Cell::new(sync, concurrency, way, &measured, &raw));
-                }
+            let wanted =
+                |way: &str| way == "raw" || arguments.way.as_deref().is_none_or(|only| only == way);
+            let (names, ways): (Vec<_>, Vec<_>) =
+                system.ways().into_iter().filter(|(name, _)| wanted(name)).unzip();
+            let measured = load::measure(concurrency, duration, &ways).await?;
+            for (way, cell) in names.iter().zip(&measured) {
+                report.add(Cell::new(sync, concurrency, way, cell, &measured[0]));
             }
         }
         system.stop().await?;

@@ -61,24 +61,14 @@ impl System {
         })
     }
 
-    /// The bare client.
-    pub fn raw(&self) -> Arc<dyn Way> {
-        self.raw.clone()
-    }
-
-    /// Commands over NATS.
-    pub fn command(&self) -> Arc<dyn Way> {
-        self.command.clone()
-    }
-
-    /// Commands over NATS that claim a slug each.
-    pub fn claim(&self) -> Arc<dyn Way> {
-        self.claim.clone()
-    }
-
-    /// REST.
-    pub fn http(&self) -> Arc<dyn Way> {
-        self.http.clone()
+    /// Every way to store an event, the bare client first.
+    pub fn ways(&self) -> [(&'static str, Arc<dyn Way>); 4] {
+        [
+            ("raw", self.raw.clone()),
+            ("command", self.command.clone()),
+            ("http", self.http.clone()),
+            ("claim", self.claim.clone()),
+        ]
     }
 
     /// Ends everything.
