@@ -9,15 +9,15 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use contracts::article::{Article as View, CreateArticle, DeleteArticle, UpdateArticle};
 use eventsourcing::{Command, CommandEnvelope, Decide, ExecuteError, Executor, Reply};
-use messaging::{Connection, JetStreamEventStore, RequestServer, ServiceError};
+use messaging::{Connection, RequestServer, ServiceError};
 
-use crate::{NAME, domain::Article};
+use crate::{NAME, domain::Article, store::Store};
 
-type ArticleExecutor = Arc<Executor<Article, JetStreamEventStore>>;
+type ArticleExecutor = Arc<Executor<Article, Store>>;
 
 /// Answers every command until the server is stopped.
-pub(crate) async fn serve(connection: &Connection) -> anyhow::Result<RequestServer> {
-    let executor = Arc::new(Executor::new(JetStreamEventStore::new(connection.clone())));
+pub(crate) async fn serve(connection: &Connection, store: Store) -> anyhow::Result<RequestServer> {
+    let executor = Arc::new(Executor::new(store));
     let server = RequestServer::start(connection, NAME).await?;
     register::<CreateArticle>(&server, &executor).await?;
     register::<UpdateArticle>(&server, &executor).await?;

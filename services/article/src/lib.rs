@@ -2,10 +2,17 @@
 
 mod commands;
 mod domain;
+mod postgres;
+mod settings;
+mod store;
+
+pub use postgres::{Database, PostgresEventStore};
+pub use settings::{ArticleSettings, StoreKind};
 
 use messaging::{Connection, Link, NatsSettings};
 use serde::Deserialize;
 use service_kit::Context;
+use store::Store;
 
 /// The service's name: its NATS user, its queue group.
 pub const NAME: &str = "article";
@@ -15,20 +22,28 @@ pub const NAME: &str = "article";
 pub struct Settings {
     /// Where NATS is.
     pub nats: NatsSettings,
+    /// Its own section.
+    pub article: ArticleSettings,
 }
 
 /// Runs the service until it is told to stop.
 pub async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
     let ready = context.health.component("article");
     let stop = context.lifecycle.stop_token();
+    let database = settings.article.database()?;
     let Some(connection) = Connection::open(&settings.nats, NAME, stop).await? else {
         return Ok(());
     };
     context.health.follow("article: nats", connection.link(), Link::problem);
-    let server = commands::serve(&connection).await?;
+    let Some(store) = Store::open(database, &connection, &context).await? else {
+        return Ok(());
+    };
+    let server = commands::serve(&connection, store.clone()).await?;
     ready.ready();
     stop.cancelled().await;
     server.stop().await;
+    // What was taken is answered before the relay, which the answers wait for, ends.
+    store.close().await;
     connection.close().await;
     Ok(())
 }
