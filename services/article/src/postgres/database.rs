@@ -1,6 +1,6 @@
 //! Reaching the database.
 
-use std::{num::NonZeroU32, time::Duration};
+use std::{fmt, num::NonZeroU32, time::Duration};
 
 use anyhow::Context as _;
 use messaging::consumer::Backoff;
@@ -21,8 +21,14 @@ const START_BACKOFF: Backoff =
 /// How many failed attempts are nothing to speak of: whoever starts both starts us first.
 const QUIET_ATTEMPTS: u32 = 8;
 
-/// What every session of ours is: whoever vanishes must not hold up the others.
-const SESSION: [(&str, &str); 6] = [
+/// What every session of ours is.
+const SESSION: [(&str, &str); 9] = [
+    // Everything is looked up by its key. A plan that was made while a table was small, and is kept, must not read
+    // all of it when it is large.
+    ("enable_seqscan", "off"),
+    ("enable_hashjoin", "off"),
+    ("enable_mergejoin", "off"),
+    // Whoever vanishes must not hold up the others.
     ("statement_timeout", "3s"),
     ("lock_timeout", "2s"),
     ("idle_in_transaction_session_timeout", "5s"),
@@ -32,10 +38,21 @@ const SESSION: [(&str, &str); 6] = [
 ];
 
 /// A PostgreSQL database, and how to connect to it.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Database {
     options: PgConnectOptions,
     max_connections: NonZeroU32,
+}
+
+/// The options would show their password.
+impl fmt::Debug for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Database")
+            .field("host", &self.options.get_host())
+            .field("port", &self.options.get_port())
+            .field("max_connections", &self.max_connections)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Database {

@@ -10,11 +10,11 @@ use crate::test_store::{TestStore, article, event, judge, write};
 #[tokio::test]
 async fn what_was_published_and_not_noted_is_not_published_again() {
     let (nats, postgres) = (NatsServer::provisioned().await, PostgresServer::start().await);
-    let store = TestStore::open(&nats, &postgres, "article").await;
+    let store = TestStore::open(&nats, &postgres.url(), "article").await;
     let mut written = Vec::new();
     for _ in 0..4 {
         let stream = article();
-        let ids = write(&store.store, &stream, 3).await;
+        let ids = write(&store.store, &stream, |version| version < 3).await;
         written.push((stream, ids));
     }
     let (first, _) = &written[0];
@@ -30,7 +30,7 @@ async fn what_was_published_and_not_noted_is_not_published_again() {
         let done = sqlx::query(statement).execute(&mut database).await.expect("executed");
         assert_eq!(done.rows_affected(), 12);
     }
-    let store = TestStore::open(&nats, &postgres, "article").await;
+    let store = TestStore::open(&nats, &postgres.url(), "article").await;
     judge(&nats, &store.store, &written).await;
     assert_eq!(store.store.load(first, Head::default()).await.expect("loaded"), before);
     // And on it goes.
@@ -48,7 +48,7 @@ async fn what_was_published_and_not_noted_is_not_published_again() {
 #[tokio::test]
 async fn an_aggregate_that_the_stream_contradicts_waits_and_holds_up_nobody() {
     let (nats, postgres) = (NatsServer::provisioned().await, PostgresServer::start().await);
-    let store = TestStore::open(&nats, &postgres, "article").await;
+    let store = TestStore::open(&nats, &postgres.url(), "article").await;
     let stream = JetStreamEventStore::new(nats.connect("article").await);
     let (wrong, right) = (article(), article());
     let foreign = vec![event(1, "{}")];
@@ -56,7 +56,7 @@ async fn an_aggregate_that_the_stream_contradicts_waits_and_holds_up_nobody() {
     let ours = vec![event(1, "{}")];
     let (contradicted, ids) = tokio::join!(
         store.store.append(&wrong, Head::default(), ours.into()),
-        write(&store.store, &right, 10),
+        write(&store.store, &right, |version| version < 10),
     );
     assert!(matches!(contradicted, Err(AppendError::Unknown(_))), "{contradicted:?}");
     assert_eq!(ids.len(), 10);

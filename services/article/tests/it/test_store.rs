@@ -7,7 +7,7 @@ use eventsourcing::{
 };
 use messaging::JetStreamEventStore;
 use service_kit::Context;
-use test_support::{NatsServer, PostgresServer, eventually, ready, user};
+use test_support::{NatsServer, eventually, ready, user};
 use time::OffsetDateTime;
 
 /// A store as a process of the article service has it.
@@ -17,11 +17,11 @@ pub struct TestStore {
 }
 
 impl TestStore {
-    /// Opens the database for a process that is the NATS user `user`.
-    pub async fn open(nats: &NatsServer, postgres: &PostgresServer, user: &str) -> Self {
+    /// Opens the database at `url` for a process that is the NATS user `user`.
+    pub async fn open(nats: &NatsServer, url: &str, user: &str) -> Self {
         let context = test_support::context();
         let connections = 4.try_into().expect("not zero");
-        let database = Database::parse(&postgres.url(), connections).expect("a database");
+        let database = Database::parse(url, connections).expect("a database");
         let target = JetStreamEventStore::new(nats.connect(user).await);
         let store = PostgresEventStore::open(database, target, &context).await;
         let store = store.expect("opened").expect("nobody stops it");
@@ -59,10 +59,15 @@ pub fn event(version: u64, data: &str) -> NewEvent {
     }
 }
 
-/// Appends `count` events, each until it is known to be stored, as the executor does; tells their ids.
-pub async fn write(store: &PostgresEventStore, stream: &StreamId, count: u64) -> Vec<EventId> {
+/// Appends events as long as the last version is one to go on from, each until it is known to be stored, as the
+/// executor does; tells their ids.
+pub async fn write(
+    store: &PostgresEventStore,
+    stream: &StreamId,
+    go_on: impl Fn(u64) -> bool,
+) -> Vec<EventId> {
     let (mut head, mut ids) = (Head::default(), Vec::new());
-    while head.version < count {
+    while go_on(head.version) {
         let event = event(head.version + 1, "{}");
         ids.push(event.id);
         head = eventually("an event to be stored", || async {
