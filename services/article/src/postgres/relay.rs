@@ -168,6 +168,10 @@ impl Relay {
             let resting = self.held.iter().filter(|(_, held)| held.until > now);
             let resting = resting.map(|(stream, _)| stream.aggregate_id.as_uuid()).collect();
             batch = bounded(outbox::take(&mut *listener, resting)).await?;
+            // What is not there any more was published by another relay.
+            self.held.retain(|stream, held| {
+                held.until > now || batch.iter().any(|pending| pending.stream == *stream)
+            });
         }
         if batch.is_empty() {
             // What another relay has published is known from the database alone.

@@ -15,7 +15,10 @@ use super::rows::{number, unsigned};
 /// The event number `version` of an aggregate.
 type Event = (StreamId, u64);
 
-/// Appends and loads that wait for the relay. At most one for each command in hand, and a little while longer.
+/// More than wait at once: from here on, those who do so no more are looked for before another is let in.
+const TIDY: usize = 1024;
+
+/// Appends and loads that wait for the relay: one for each command in hand, and some who gave up.
 #[derive(Debug, Default)]
 pub(super) struct Waiters {
     waiting: Mutex<HashMap<Event, Vec<oneshot::Sender<u64>>>>,
@@ -25,7 +28,11 @@ impl Waiters {
     /// Gets the position of the event number `version` of `stream`.
     pub(super) fn register(&self, stream: &StreamId, version: u64) -> oneshot::Receiver<u64> {
         let (sender, receiver) = oneshot::channel();
-        self.lock().entry((stream.clone(), version)).or_default().push(sender);
+        let mut waiting = self.lock();
+        if waiting.len() >= TIDY {
+            waiting.retain(|_, waiting| waiting.iter().any(|waiting| !waiting.is_closed()));
+        }
+        waiting.entry((stream.clone(), version)).or_default().push(sender);
         receiver
     }
 
