@@ -35,6 +35,7 @@ tools: ## Install the nats-server, unless a new one is on PATH
 
 test-tools: ## Install what only tests need
 	@scripts/python-tools.sh
+	@scripts/postgres.sh
 
 clean: ## Remove what was built and installed; data stays
 	cargo clean

@@ -29,14 +29,12 @@ impl Poster {
     /// Posts once; the answer must be `status`.
     pub async fn post(&self, status: u16) -> anyhow::Result<()> {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let mut stream = match idle {
-            Some(stream) => stream,
-            None => {
-                let stream =
-                    TcpStream::connect(&self.address).await.context("connecting failed")?;
-                stream.set_nodelay(true)?;
-                stream
-            }
+        let mut stream = if let Some(stream) = idle {
+            stream
+        } else {
+            let stream = TcpStream::connect(&self.address).await.context("connecting failed")?;
+            stream.set_nodelay(true)?;
+            stream
         };
         stream.write_all(&self.request).await?;
         let head = read_response(&mut stream).await?;

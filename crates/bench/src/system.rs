@@ -30,7 +30,10 @@ impl System {
         let context = context();
         let auth = test_support::auth();
         let token = Tokens::new(&auth)?.mint("ann", &[], Duration::from_hours(1))?;
-        let article = article::Settings { nats: server.settings(article::NAME) };
+        let article = article::Settings {
+            nats: server.settings(article::NAME),
+            article: article::ArticleSettings::default(),
+        };
         context.lifecycle.run(article::NAME, article::run(article, context.clone()));
         let milliseconds = 10_000;
         let gateway = gateway::Settings {

@@ -41,13 +41,23 @@ pub(crate) fn is_conflict(code: u64) -> bool {
 #[derive(Debug, Clone)]
 pub struct JetStreamEventStore {
     connection: Connection,
+    message_ids: bool,
 }
 
 impl JetStreamEventStore {
     /// A store over `connection`.
     #[must_use]
     pub fn new(connection: Connection) -> Self {
-        Self { connection }
+        Self { connection, message_ids: true }
+    }
+
+    /// Leaves it to the expectation alone to tell a repeat.
+    ///
+    /// For events that are facts already, in a store that does not mind one id in two aggregates: the server
+    /// would take the second for a duplicate.
+    #[must_use]
+    pub fn without_message_ids(self) -> Self {
+        Self { message_ids: false, ..self }
     }
 }
 
@@ -102,7 +112,7 @@ impl EventStore for JetStreamEventStore {
         };
         // Claims first: the position of a commit is the one of its last event.
         let mut messages = claims::messages(&self.connection, stream, &commit.claims).await?;
-        messages.extend(outgoing(stream, expected, commit.events));
+        messages.extend(self.outgoing(stream, expected, commit.events));
         let position = if messages.len() == 1 {
             publish(&self.connection, messages.remove(0)).await?
         } else {
@@ -121,20 +131,29 @@ fn nothing_after(after: Head, last: Head) -> Result<Vec<RecordedEvent>, LoadErro
     if after == last { Ok(Vec::new()) } else { Err(LoadError::UnknownHead) }
 }
 
-/// The messages of an append. The expectation stands on the first: inside a batch the rest follow it.
-fn outgoing(stream: &StreamId, expected: Head, events: Vec<NewEvent>) -> Vec<batch::Outgoing> {
-    let subject = EventSubject(stream.clone()).to_string();
-    let message = |(index, event): (usize, NewEvent)| {
-        let mut headers = event_codec::headers(stream, &event);
-        headers.insert(NATS_MESSAGE_ID, event.id.to_string());
-        headers.insert(NATS_EXPECTED_STREAM, names::EVENTS);
-        if index == 0 {
-            headers.insert(NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, expected.position.to_string());
-            headers.insert(header::EXPECTED_LAST_SUBJECT_SEQUENCE_SUBJECT, subject.as_str());
-        }
-        batch::Outgoing { subject: subject.clone(), headers, payload: Bytes::from(event.data) }
-    };
-    events.into_iter().enumerate().map(message).collect()
+impl JetStreamEventStore {
+    /// The messages of an append. The expectation stands on the first: inside a batch the rest follow it.
+    fn outgoing(
+        &self,
+        stream: &StreamId,
+        expected: Head,
+        events: Vec<NewEvent>,
+    ) -> Vec<batch::Outgoing> {
+        let subject = EventSubject(stream.clone()).to_string();
+        let message = |(index, event): (usize, NewEvent)| {
+            let mut headers = event_codec::headers(stream, &event);
+            if self.message_ids {
+                headers.insert(NATS_MESSAGE_ID, event.id.to_string());
+            }
+            headers.insert(NATS_EXPECTED_STREAM, names::EVENTS);
+            if index == 0 {
+                headers.insert(NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, expected.position.to_string());
+                headers.insert(header::EXPECTED_LAST_SUBJECT_SEQUENCE_SUBJECT, subject.as_str());
+            }
+            batch::Outgoing { subject: subject.clone(), headers, payload: Bytes::from(event.data) }
+        };
+        events.into_iter().enumerate().map(message).collect()
+    }
 }
 
 async fn publish(connection: &Connection, message: batch::Outgoing) -> Result<u64, AppendError> {

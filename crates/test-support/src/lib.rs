@@ -7,6 +7,7 @@ mod eventually;
 mod http;
 mod mail;
 mod nats;
+mod postgres;
 
 pub use context::{auth, context, ready};
 pub use events::{ArticleWriter, Written, user};
@@ -14,3 +15,4 @@ pub use eventually::{PATIENCE, eventually};
 pub use http::http_client;
 pub use mail::MailSink;
 pub use nats::{NatsServer, free_port, nats_server_binary};
+pub use postgres::PostgresServer;

@@ -9,14 +9,12 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use contracts::article::{Article as View, CONTEXT, CreateArticle, DeleteArticle, UpdateArticle};
 use eventsourcing::{Command, CommandEnvelope, Decide, ExecuteError, Executor, Reply};
-use messaging::{
-    Connection, JetStreamEventStore, JetStreamSnapshots, QueueServer, RequestServer, ServiceError,
-};
+use messaging::{Connection, JetStreamSnapshots, QueueServer, RequestServer, ServiceError};
 use tokio_util::sync::CancellationToken;
 
-use crate::{NAME, domain::Article};
+use crate::{NAME, domain::Article, store::Store};
 
-type ArticleExecutor = Arc<Executor<Article, JetStreamEventStore, JetStreamSnapshots>>;
+type ArticleExecutor = Arc<Executor<Article, Store, JetStreamSnapshots>>;
 
 /// Takes commands: those whose sender waits, and those from the queue.
 pub(crate) struct Commands {

@@ -2,15 +2,22 @@
 
 mod commands;
 mod domain;
+mod postgres;
 #[cfg(test)]
 mod properties;
+mod settings;
+mod store;
+
+pub use postgres::{Database, PostgresEventStore};
+pub use settings::{ArticleSettings, StoreKind};
 
 use std::sync::Arc;
 
 use eventsourcing::Executor;
-use messaging::{Connection, JetStreamEventStore, JetStreamSnapshots, Link, NatsSettings};
+use messaging::{Connection, JetStreamSnapshots, Link, NatsSettings};
 use serde::Deserialize;
 use service_kit::Context;
+use store::Store;
 
 use crate::commands::Commands;
 
@@ -22,22 +29,29 @@ pub const NAME: &str = "article";
 pub struct Settings {
     /// Where NATS is.
     pub nats: NatsSettings,
+    /// Its own section.
+    pub article: ArticleSettings,
 }
 
 /// Runs the service until it is told to stop.
 pub async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
     let ready = context.health.component("article");
     let stop = context.lifecycle.stop_token();
+    let database = settings.article.database()?;
     let Some(connection) = Connection::open(&settings.nats, NAME, stop).await? else {
         return Ok(());
     };
     context.health.follow("article: nats", connection.link(), Link::problem);
+    let Some(store) = Store::open(database, &connection, &context).await? else {
+        return Ok(());
+    };
     let snapshots = JetStreamSnapshots::start(connection.clone());
-    let store = JetStreamEventStore::new(connection.clone());
-    let executor = Arc::new(Executor::with_snapshots(store, snapshots.clone()));
+    let executor = Arc::new(Executor::with_snapshots(store.clone(), snapshots.clone()));
     let commands = Commands::serve(&connection, executor, stop).await?;
     ready.ready();
     commands.run().await;
+    // What was taken is answered before the relay, which the answers wait for, ends.
+    store.close().await;
     snapshots.close().await;
     connection.close().await;
     Ok(())

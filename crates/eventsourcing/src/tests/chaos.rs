@@ -20,12 +20,13 @@ use crate::{
 struct Random(u64);
 
 impl Random {
-    fn below(&mut self, end: u64) -> u64 {
+    fn below(&mut self, end: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % end
+        let end = u64::try_from(end).expect("small");
+        usize::try_from((z ^ (z >> 31)) % end).expect("small")
     }
 }
 
@@ -36,7 +37,7 @@ struct Faulty {
 }
 
 impl Faulty {
-    fn chance(&self, percent: u64) -> bool {
+    fn chance(&self, percent: usize) -> bool {
         self.random.lock().expect("unpoisoned").below(100) < percent
     }
 
@@ -93,7 +94,7 @@ type Process = Executor<Counter, Arc<Faulty>, Arc<MemorySnapshotStore>>;
 fn execute(
     process: &Process,
     command: &CommandEnvelope<Add>,
-    lifetime: u64,
+    lifetime: usize,
 ) -> Option<Result<Reply<Counter>, ExecuteError>> {
     let mut execution = pin!(process.execute(command));
     let mut context = Context::from_waker(Waker::noop());
@@ -110,22 +111,23 @@ fn setting(name: &str, default: u64) -> u64 {
 #[test]
 fn every_command_has_one_outcome_however_often_it_is_sent() {
     let commands = setting("NEWSWIRE_CHAOS_COMMANDS", 1000);
+    let commands = usize::try_from(commands).expect("it fits");
     let seed = setting("NEWSWIRE_CHAOS_SEED", 1);
     let mut random = Random(seed);
     let faults = Mutex::new(Random(seed.wrapping_add(1)));
     let store = Arc::new(Faulty { inner: MemoryEventStore::default(), random: faults });
     let snapshots = Arc::new(MemorySnapshotStore::default());
     let start = || Process::with_snapshots(store.clone(), snapshots.clone());
-    let counters: Vec<_> = (0..commands / 50 + 1).map(|_| counter()).collect();
+    let counters: Vec<_> = (0..=commands / 50).map(|_| counter()).collect();
     let mut processes = [start(), start()];
     let mut outcomes: HashMap<_, Accepted<Counter>> = HashMap::new();
     let mut sent = Vec::new();
     for _ in 0..commands {
-        let id = counters[usize::try_from(random.below(counters.len() as u64)).expect("small")];
-        sent.push(add(id, &[0, 0][..usize::try_from(1 + random.below(2)).expect("small")]));
-        let earlier = usize::try_from(random.below(sent.len() as u64)).expect("small");
+        let id = counters[random.below(counters.len())];
+        sent.push(add(id, &[0, 0][..=random.below(2)]));
+        let earlier = random.below(sent.len());
         // The new one up to three times, and sometimes one from the past.
-        let again = std::iter::repeat_n(sent.len() - 1, 1 + random.below(3) as usize);
+        let again = std::iter::repeat_n(sent.len() - 1, 1 + random.below(3));
         for index in again.chain((random.below(10) == 0).then_some(earlier)) {
             let command = &sent[index];
             let accepted = loop {

@@ -32,7 +32,7 @@ fn update(id: AggregateId) -> UpdateArticle {
 
 #[tokio::test]
 async fn articles_of_the_first_release_live_on() {
-    let service = TestService::start().await;
+    let service = TestService::on_jetstream().await;
     let ids = restore(&service.server).await;
     let changed = service.accept(by_ann(update(ids[0]))).await;
     assert_eq!((changed.version, changed.state.title.as_str()), (3, "today"));

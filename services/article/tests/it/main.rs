@@ -1,45 +1,66 @@
-//! The article service on a real nats-server: commands in, events out.
+//! The article service on real servers: commands in, events out, whatever keeps the events.
 
 mod first_release;
+mod postgres;
+mod relay;
 mod slugs;
 mod snapshots;
+mod test_store;
 
 use std::time::Duration;
 
-use article::Settings;
+use article::{ArticleSettings, Settings, StoreKind};
 use contracts::article::{Article, CreateArticle, DeleteArticle, UpdateArticle};
 use eventsourcing::{
     Accepted, Actor, Command, CommandEnvelope, EventStore, Head, RefusalKind, Reply, StreamId,
 };
 use messaging::{JetStreamEventStore, RequestClient, RequestError, ServiceError};
 use service_kit::Lifecycle;
-use test_support::{NatsServer, ready, user};
+use test_support::{NatsServer, PostgresServer, ready, user};
 
 struct TestService {
     server: NatsServer,
+    article: ArticleSettings,
+    /// Ends with the value.
+    postgres: Option<PostgresServer>,
     client: RequestClient,
     lifecycle: Lifecycle,
 }
 
 impl TestService {
-    async fn start() -> Self {
-        Self::on(NatsServer::provisioned().await).await
+    async fn on_jetstream() -> Self {
+        Self::start(NatsServer::provisioned().await, ArticleSettings::default(), None).await
     }
 
-    /// Another process in the place of this one: it remembers nothing.
-    async fn replace(self) -> Self {
+    async fn on_postgres() -> Self {
+        let postgres = PostgresServer::start().await;
+        let settings = ArticleSettings {
+            store: StoreKind::Postgres,
+            database: postgres.url().into(),
+            max_connections: 4.try_into().expect("not zero"),
+        };
+        Self::start(NatsServer::provisioned().await, settings, Some(postgres)).await
+    }
+
+    /// Another process in the place of this one, which remembers nothing; `meanwhile` happens before it starts.
+    async fn replace(self, meanwhile: impl AsyncFnOnce(&NatsServer)) -> Self {
         self.lifecycle.finish().await.expect("an orderly end");
-        Self::on(self.server).await
+        meanwhile(&self.server).await;
+        Self::start(self.server, self.article, self.postgres).await
     }
 
-    async fn on(server: NatsServer) -> Self {
+    async fn start(
+        server: NatsServer,
+        article: ArticleSettings,
+        postgres: Option<PostgresServer>,
+    ) -> Self {
         let context = test_support::context();
-        let settings = Settings { nats: server.settings("article") };
+        let settings = Settings { nats: server.settings("article"), article: article.clone() };
         context.lifecycle.run("article", article::run(settings, context.clone()));
         ready(&context).await;
         let connection = server.connect("gateway").await;
         let client = RequestClient::new(connection, Duration::from_secs(5));
-        Self { server, client, lifecycle: context.lifecycle }
+        Self { server, article, postgres, client, lifecycle: context.lifecycle }
     }
 
     async fn send<C: Command>(&self, command: CommandEnvelope<C>) -> Reply<C::Output> {
@@ -76,9 +97,38 @@ fn by_ann<C: Command>(data: C) -> CommandEnvelope<C> {
     CommandEnvelope::new(Actor { user_id: user("ann"), roles: Vec::new() }, data)
 }
 
-#[tokio::test]
-async fn an_event_is_a_cloudevent_on_the_subject_of_its_article() {
-    let service = TestService::start().await;
+/// Runs each test on each store.
+macro_rules! on_each_store {
+    ($($test:ident,)+) => {
+        mod on_jetstream {
+            $(#[tokio::test]
+            async fn $test() {
+                super::$test(super::TestService::on_jetstream().await).await;
+            })+
+        }
+
+        mod on_postgres {
+            $(#[tokio::test]
+            async fn $test() {
+                super::$test(super::TestService::on_postgres().await).await;
+            })+
+        }
+    };
+}
+use on_each_store;
+
+on_each_store! {
+    an_event_is_a_cloudevent_on_the_subject_of_its_article,
+    a_repeat_is_answered_alike_after_later_changes_and_stores_nothing,
+    of_racing_writers_with_one_version_one_wins,
+    without_an_expected_version_all_racing_writers_succeed,
+    one_key_for_two_articles_is_two_commands,
+    refusals_store_nothing,
+    a_command_after_its_deadline_is_not_executed,
+    an_article_is_created_changed_and_deleted,
+}
+
+async fn an_event_is_a_cloudevent_on_the_subject_of_its_article(service: TestService) {
     let mut command = by_ann(create());
     command.traceparent =
         Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".to_owned());
@@ -100,9 +150,7 @@ async fn an_event_is_a_cloudevent_on_the_subject_of_its_article() {
     service.lifecycle.finish().await.expect("an orderly end");
 }
 
-#[tokio::test]
-async fn a_repeat_is_answered_alike_after_later_changes_and_stores_nothing() {
-    let service = TestService::start().await;
+async fn a_repeat_is_answered_alike_after_later_changes_and_stores_nothing(service: TestService) {
     let article = service.create().await;
     let command = by_ann(update(&article, "mine"));
     let first = service.accept(command.clone()).await;
@@ -116,9 +164,7 @@ async fn a_repeat_is_answered_alike_after_later_changes_and_stores_nothing() {
     service.lifecycle.finish().await.expect("an orderly end");
 }
 
-#[tokio::test]
-async fn of_racing_writers_with_one_version_one_wins() {
-    let service = TestService::start().await;
+async fn of_racing_writers_with_one_version_one_wins(service: TestService) {
     let article = service.create().await;
     let race = |number: u32| {
         let expected_version = Some(1);
@@ -139,9 +185,7 @@ async fn of_racing_writers_with_one_version_one_wins() {
     service.lifecycle.finish().await.expect("an orderly end");
 }
 
-#[tokio::test]
-async fn without_an_expected_version_all_racing_writers_succeed() {
-    let service = TestService::start().await;
+async fn without_an_expected_version_all_racing_writers_succeed(service: TestService) {
     let article = service.create().await;
     let race = |number: u32| service.accept(by_ann(update(&article, &number.to_string())));
     let accepted = futures_util::future::join_all((0..64).map(race)).await;
@@ -151,9 +195,7 @@ async fn without_an_expected_version_all_racing_writers_succeed() {
     service.lifecycle.finish().await.expect("an orderly end");
 }
 
-#[tokio::test]
-async fn one_key_for_two_articles_is_two_commands() {
-    let service = TestService::start().await;
+async fn one_key_for_two_articles_is_two_commands(service: TestService) {
     let (one, other) = (service.create().await, service.create().await);
     let command = by_ann(update(&one, "T1"));
     let same_id = CommandEnvelope { data: update(&other, "T1"), ..command.clone() };
@@ -163,9 +205,7 @@ async fn one_key_for_two_articles_is_two_commands() {
     service.lifecycle.finish().await.expect("an orderly end");
 }
 
-#[tokio::test]
-async fn refusals_store_nothing() {
-    let service = TestService::start().await;
+async fn refusals_store_nothing(service: TestService) {
     let article = service.create().await;
     let bob = Actor { user_id: user("bob"), roles: Vec::new() };
     let nobody = DeleteArticle { id: by_ann(create()).id.creates("article") };
@@ -183,14 +223,31 @@ async fn refusals_store_nothing() {
     service.lifecycle.finish().await.expect("an orderly end");
 }
 
-#[tokio::test]
-async fn a_command_after_its_deadline_is_not_executed() {
-    let service = TestService::start().await;
+async fn a_command_after_its_deadline_is_not_executed(service: TestService) {
     let mut command = by_ann(create());
     command.deadline = Some(command.issued_at - Duration::from_secs(1));
     let result = service.client.send(command).await;
     let late = ServiceError::DeadlineExceeded;
     assert!(matches!(result, Err(RequestError::Service { error, .. }) if error == late));
     assert_eq!(service.server.messages_in("EVENTS").await, 0);
+    service.lifecycle.finish().await.expect("an orderly end");
+}
+
+async fn an_article_is_created_changed_and_deleted(service: TestService) {
+    let created = service.accept(by_ann(create())).await;
+    let article = &created.state;
+    let updated = service.accept(by_ann(update(article, "T2"))).await;
+    assert_eq!((updated.version, updated.state.title.as_str()), (2, "T2"));
+    let expected_version = Some(1);
+    let stale = CommandEnvelope { expected_version, ..by_ann(DeleteArticle { id: article.id }) };
+    let Reply::Refused(refusal) = service.send(stale).await else { panic!("accepted") };
+    assert_eq!(refusal.kind, RefusalKind::VersionMismatch);
+    let deleted = service.accept(by_ann(DeleteArticle { id: article.id })).await;
+    let Reply::Refused(refusal) = service.send(by_ann(update(article, "T3"))).await else {
+        panic!("accepted")
+    };
+    assert_eq!(refusal.kind, RefusalKind::Gone);
+    // Positions are the stream's, whoever keeps the events.
+    assert_eq!([created.position, updated.position, deleted.position], [1, 2, 3]);
     service.lifecycle.finish().await.expect("an orderly end");
 }

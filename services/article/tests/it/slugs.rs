@@ -3,7 +3,13 @@
 use contracts::article::{Article, CreateArticle, DeleteArticle, UpdateArticle};
 use eventsourcing::{RefusalKind, Reply};
 
-use super::{TestService, by_ann, create, update};
+use super::{TestService, by_ann, create, on_each_store, update};
+
+on_each_store! {
+    of_racing_creators_with_one_slug_one_wins,
+    a_deleted_article_frees_its_slug_and_a_renamed_one_its_old_one,
+    a_repeat_with_a_slug_has_the_first_outcome_even_when_the_slug_is_somebody_elses_by_now,
+}
 
 fn with_slug(slug: &str) -> CreateArticle {
     CreateArticle { slug: Some(slug.to_owned()), ..create() }
@@ -20,9 +26,7 @@ fn assert_taken(reply: &Reply<Article>) {
     assert_eq!(refusal.errors[0].field, "slug");
 }
 
-#[tokio::test]
-async fn of_racing_creators_with_one_slug_one_wins() {
-    let service = TestService::start().await;
+async fn of_racing_creators_with_one_slug_one_wins(service: TestService) {
     for round in 0..5 {
         let slug = format!("round-{round}");
         let race = (0..8).map(|_| service.send(by_ann(with_slug(&slug))));
@@ -31,14 +35,10 @@ async fn of_racing_creators_with_one_slug_one_wins() {
         assert_eq!(winners, 1, "{replies:?}");
         replies.iter().filter(|reply| matches!(reply, Reply::Refused(_))).for_each(assert_taken);
     }
-    // Each round is one event and one claim.
-    assert_eq!(service.server.messages_in("EVENTS").await, 10);
     service.lifecycle.finish().await.expect("an orderly end");
 }
 
-#[tokio::test]
-async fn a_deleted_article_frees_its_slug_and_a_renamed_one_its_old_one() {
-    let service = TestService::start().await;
+async fn a_deleted_article_frees_its_slug_and_a_renamed_one_its_old_one(service: TestService) {
     let one = service.accept(by_ann(with_slug("one"))).await.state;
     assert_eq!(one.slug.as_deref(), Some("one"));
     service.accept(by_ann(renamed(&one, "two"))).await;
@@ -53,9 +53,9 @@ async fn a_deleted_article_frees_its_slug_and_a_renamed_one_its_old_one() {
     service.lifecycle.finish().await.expect("an orderly end");
 }
 
-#[tokio::test]
-async fn a_repeat_with_a_slug_has_the_first_outcome_even_when_the_slug_is_somebody_elses_by_now() {
-    let service = TestService::start().await;
+async fn a_repeat_with_a_slug_has_the_first_outcome_even_when_the_slug_is_somebody_elses_by_now(
+    service: TestService,
+) {
     let command = by_ann(with_slug("one"));
     let first = service.accept(command.clone()).await;
     assert!(service.accept(command.clone()).await.repeated);

@@ -6,7 +6,12 @@ use messaging::names;
 use serde_json::json;
 use test_support::eventually;
 
-use super::{TestService, by_ann, update};
+use super::{TestService, by_ann, on_each_store, update};
+
+on_each_store! {
+    a_new_process_goes_on_from_the_snapshot,
+    a_snapshot_of_another_past_misleads_nobody,
+}
 
 /// Enough for a snapshot on the way.
 const VERSIONS: u64 = 70;
@@ -22,24 +27,20 @@ async fn with_history(service: &TestService) -> (Article, CommandEnvelope<Update
     (article, early)
 }
 
-#[tokio::test]
-async fn a_new_process_goes_on_from_the_snapshot() {
-    let service = TestService::start().await;
+async fn a_new_process_goes_on_from_the_snapshot(service: TestService) {
     let (article, early) = with_history(&service).await;
     eventually("a snapshot on the way", || async {
         (service.server.messages_in(names::SNAPSHOTS).await == 1).then_some(())
     })
     .await;
-    let service = service.replace().await;
+    let service = service.replace(async |_| {}).await;
     assert_eq!(service.accept(by_ann(update(&article, "later"))).await.version, VERSIONS + 1);
     let again = service.accept(early).await;
     assert_eq!((again.version, again.repeated, again.state.title.as_str()), (2, true, "early"));
     service.lifecycle.finish().await.expect("an orderly end");
 }
 
-#[tokio::test]
-async fn a_snapshot_of_another_past_misleads_nobody() {
-    let service = TestService::start().await;
+async fn a_snapshot_of_another_past_misleads_nobody(service: TestService) {
     let (article, _) = with_history(&service).await;
     let stream = StreamId::new("article", article.id);
     let mut service = service;
@@ -49,10 +50,8 @@ async fn a_snapshot_of_another_past_misleads_nobody() {
             "state": { "view": null, "deleted": true },
         });
         // The one before leaves a snapshot when it ends: ours comes after it.
-        service.lifecycle.finish().await.expect("an orderly end");
-        let server = service.server;
-        server.store(&names::snapshot(&stream), &[], &snapshot.to_string()).await;
-        service = TestService::on(server).await;
+        let (key, snapshot) = (names::snapshot(&stream), snapshot.to_string());
+        service = service.replace(async |server| server.store(&key, &[], &snapshot).await).await;
         let accepted = service.accept(by_ann(update(&article, "again"))).await;
         assert_eq!(accepted.state.title, "again", "version {version} at {position}");
     }

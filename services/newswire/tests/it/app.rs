@@ -7,7 +7,7 @@ use std::{
 use reqwest::{Method, RequestBuilder};
 use serde_json::Value;
 use tempfile::TempDir;
-use test_support::{eventually, free_port, http_client, nats_server_binary};
+use test_support::{PostgresServer, eventually, free_port, http_client, nats_server_binary};
 
 /// The all-in-one as a process, on free ports, with a data folder of its own.
 pub struct App {
@@ -15,6 +15,7 @@ pub struct App {
     pub http: u16,
     pub nats: u16,
     child: Option<Child>,
+    postgres: Option<PostgresServer>,
     client: reqwest::Client,
     token: String,
 }
@@ -37,10 +38,19 @@ impl Response {
 impl App {
     /// Starts it and waits until it is ready.
     pub async fn start() -> Self {
+        Self::start_with(None).await
+    }
+
+    /// Starts it with its articles in a database.
+    pub async fn start_on_postgres() -> Self {
+        Self::start_with(Some(PostgresServer::start().await)).await
+    }
+
+    async fn start_with(postgres: Option<PostgresServer>) -> Self {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let (http, nats) = (free_port(), free_port());
-        let mut app =
-            Self { dir, http, nats, child: None, client: http_client(), token: String::new() };
+        let (client, token) = (http_client(), String::new());
+        let mut app = Self { dir, http, nats, child: None, postgres, client, token };
         app.run().await;
         app.token = app.mint(&["--user", "ann"]);
         app
@@ -76,6 +86,11 @@ impl App {
             .env("NEWSWIRE__HTTP__LISTEN", format!("127.0.0.1:{}", self.http))
             .env("NEWSWIRE__ADMIN__LISTEN", "127.0.0.1:0")
             .stdin(Stdio::null());
+        if let Some(postgres) = &self.postgres {
+            command
+                .env("NEWSWIRE__ARTICLE__STORE", "postgres")
+                .env("NEWSWIRE__ARTICLE__DATABASE", postgres.url());
+        }
         command
     }
 

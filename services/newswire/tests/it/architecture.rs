@@ -47,7 +47,7 @@ const SERVICE: &[&str] = &["contracts", "eventsourcing", "messaging", "service-k
 const RESTRICTED: [(&str, &[&str]); 3] = [
     ("async-nats", &["bench", "messaging", "test-support"]),
     ("axum", &["gateway", "push", "service-kit"]),
-    ("sqlx", &["notification", "projection"]),
+    ("sqlx", &["article", "notification", "projection"]),
 ];
 
 /// They never depend on each other, not even in a test.

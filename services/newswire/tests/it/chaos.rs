@@ -28,7 +28,7 @@ const LANES: usize = 8;
 /// The pause before a command without an outcome is sent again.
 const RETRY_PAUSE: Duration = Duration::from_millis(100);
 /// How long a command may have no outcome: far longer than anything is down.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What a client hears of a command that is accepted: the same every time.
 #[derive(Debug, Clone, PartialEq)]
@@ -143,7 +143,7 @@ impl Run {
     }
 }
 
-/// Kills the article service and the nats-server in turn until every command is sent.
+/// Kills the article service, its database and the nats-server in turn until every command is sent.
 async fn wreck(all: &mut Installation, run: &Run, seed: u64) {
     let mut random = StdRng::seed_from_u64(seed);
     let mut kills = 0;
@@ -154,12 +154,19 @@ async fn wreck(all: &mut Installation, run: &Run, seed: u64) {
             (done >= wanted.min(run.commands)).then_some(())
         })
         .await;
-        if kills % 2 == 0 {
-            all.kill("article");
-            all.run("article");
-        } else {
-            all.server.kill();
-            all.server.restart();
+        match (kills % 3, &mut all.postgres) {
+            (0, _) => {
+                all.kill("article");
+                all.run("article");
+            }
+            (1, Some(postgres)) => {
+                postgres.kill().await;
+                postgres.restart().await;
+            }
+            _ => {
+                all.server.kill();
+                all.server.restart();
+            }
         }
         kills += 1;
     }
@@ -232,4 +239,9 @@ async fn chaos(mut all: Installation) {
 #[tokio::test]
 async fn every_command_has_one_outcome_however_often_it_is_sent() {
     chaos(Installation::start().await).await;
+}
+
+#[tokio::test]
+async fn every_command_has_one_outcome_with_articles_in_a_database() {
+    chaos(Installation::start_on_postgres().await).await;
 }

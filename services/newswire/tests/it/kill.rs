@@ -107,6 +107,24 @@ async fn the_nats_server_is_killed_under_load() {
 }
 
 #[tokio::test]
+async fn with_the_articles_in_a_database_everything_about_them_is_killed_under_load() {
+    let mut all = Installation::start_on_postgres().await;
+    let driver = Driver::start(&all.url(), &all.token("ann"));
+    progress(&driver).await;
+    all.kill("article");
+    all.run("article");
+    progress(&driver).await;
+    let postgres = all.postgres.as_mut().expect("it is there");
+    postgres.kill().await;
+    postgres.restart().await;
+    progress(&driver).await;
+    all.server.kill();
+    all.server.restart();
+    progress(&driver).await;
+    judge(&all, driver).await;
+}
+
+#[tokio::test]
 async fn every_service_is_restarted_in_order_and_ends_orderly() {
     let mut all = Installation::start().await;
     let driver = Driver::start(&all.url(), &all.token("ann"));

@@ -74,6 +74,8 @@ async fn a_wrong_setting_is_named_with_what_was_expected() {
         ("NEWSWIRE__HTTP__LISTEN", "nowhere", "http.listen"),
         ("NEWSWIRE__NATS__REPLICAS", "2", "nats.replicas"),
         ("NEWSWIRE__EMBEDDED_NATS__SYNC", "sometimes", "embedded_nats.sync"),
+        ("NEWSWIRE__ARTICLE__STORE", "mysql", "article.store"),
+        ("NEWSWIRE__ARTICLE__STORE", "postgres", "article.database"),
         ("NEWSWIRE__PROJECTION__DATABASE", "mysql:x", "projection.database"),
         ("NEWSWIRE__NOTIFICATION__MAIL_DOMAIN", "a b", "notification.mail_domain"),
         ("NEWSWIRE__HTPP__LISTEN", "127.0.0.1:1", "htpp.listen"),

@@ -8,7 +8,7 @@ use std::{
 };
 
 use tempfile::TempDir;
-use test_support::{NatsServer, eventually, free_port, http_client};
+use test_support::{NatsServer, PostgresServer, eventually, free_port, http_client};
 
 /// The services and the order in which they start.
 pub const SERVICES: [&str; 5] = ["article", "projection", "notification", "gateway", "push"];
@@ -16,6 +16,7 @@ pub const SERVICES: [&str; 5] = ["article", "projection", "notification", "gatew
 /// An installation of several processes.
 pub struct Installation {
     pub server: NatsServer,
+    pub postgres: Option<PostgresServer>,
     pub dir: TempDir,
     pub http: u16,
     pub push: u16,
@@ -25,10 +26,19 @@ pub struct Installation {
 impl Installation {
     /// Provisions NATS, starts every service and waits until all are ready.
     pub async fn start() -> Self {
+        Self::start_with(None).await
+    }
+
+    /// The same with the articles in a database.
+    pub async fn start_on_postgres() -> Self {
+        Self::start_with(Some(PostgresServer::start().await)).await
+    }
+
+    async fn start_with(postgres: Option<PostgresServer>) -> Self {
         let server = NatsServer::start().await;
         let dir = tempfile::tempdir().expect("a temporary folder");
         let (http, push) = (free_port(), free_port());
-        let mut all = Self { server, dir, http, push, children: BTreeMap::new() };
+        let mut all = Self { server, postgres, dir, http, push, children: BTreeMap::new() };
         let provisioned = all.command("newswire", "admin").arg("provision").status();
         assert!(provisioned.expect("newswire runs").success());
         for service in SERVICES {
@@ -78,6 +88,11 @@ impl Installation {
             .env("NEWSWIRE__ADMIN__LISTEN", "127.0.0.1:0")
             .env("NEWSWIRE__LOG__FORMAT", "json")
             .stdin(Stdio::null());
+        if let Some(postgres) = &self.postgres {
+            command
+                .env("NEWSWIRE__ARTICLE__STORE", "postgres")
+                .env("NEWSWIRE__ARTICLE__DATABASE", postgres.url());
+        }
         command
     }
 

@@ -13,9 +13,32 @@ fn post(app: &App, body: &Value) -> reqwest::RequestBuilder {
     app.request(Method::POST, "/api/articles").json(body)
 }
 
-#[tokio::test]
-async fn one_article_travels_all_the_way_and_one_correlation_id_tells_its_story() {
-    let app = App::start().await;
+/// Runs each test on each store of articles.
+macro_rules! on_each_store {
+    ($($test:ident,)+) => {
+        mod on_jetstream {
+            $(#[tokio::test]
+            async fn $test() {
+                super::$test(super::App::start().await).await;
+            })+
+        }
+
+        mod on_postgres {
+            $(#[tokio::test]
+            async fn $test() {
+                super::$test(super::App::start_on_postgres().await).await;
+            })+
+        }
+    };
+}
+
+on_each_store! {
+    one_article_travels_all_the_way_and_one_correlation_id_tells_its_story,
+    an_article_is_changed_and_deleted_by_whom_it_belongs_to,
+    the_same_key_again_is_the_same_outcome_and_another_body_is_refused,
+}
+
+async fn one_article_travels_all_the_way_and_one_correlation_id_tells_its_story(app: App) {
     let mut socket = Socket::connect(&app).await;
     socket.subscribe(&json!(["articles"]), None).await;
     let body = json!({ "title": "First light", "content": "It travels." });
@@ -63,9 +86,7 @@ async fn one_article_travels_all_the_way_and_one_correlation_id_tells_its_story(
     }
 }
 
-#[tokio::test]
-async fn an_article_is_changed_and_deleted_by_whom_it_belongs_to() {
-    let app = App::start().await;
+async fn an_article_is_changed_and_deleted_by_whom_it_belongs_to(app: App) {
     let created = send(post(&app, &json!({ "title": "T", "content": "C" }))).await;
     let path = format!("/api/articles/{}", created.body["id"].as_str().expect("an id"));
     let change = json!({ "title": "T2", "content": "C2" });
@@ -105,9 +126,7 @@ async fn an_article_is_changed_and_deleted_by_whom_it_belongs_to() {
     eventually("three mails", || async { (app.mails().len() == 3).then_some(()) }).await;
 }
 
-#[tokio::test]
-async fn the_same_key_again_is_the_same_outcome_and_another_body_is_refused() {
-    let mut app = App::start().await;
+async fn the_same_key_again_is_the_same_outcome_and_another_body_is_refused(mut app: App) {
     let body = json!({ "title": "T", "content": "C" });
     let first = send(post(&app, &body).header("idempotency-key", "\"once\"")).await;
     assert_eq!((first.status, first.header("idempotency-replayed")), (201, ""));

@@ -19,6 +19,8 @@ pub struct Hostile {
     pub request: RequestBuilder,
 }
 
+type Kind = fn(&App, &[String], &mut StdRng) -> Hostile;
+
 /// Tokens made of a good one, none of which is good.
 pub fn forged(good: &str) -> impl Iterator<Item = String> {
     let encode = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
@@ -55,7 +57,7 @@ pub fn forged(good: &str) -> impl Iterator<Item = String> {
 
 /// The next hostile request.
 pub fn hostile(app: &App, tokens: &[String], random: &mut StdRng) -> Hostile {
-    let kinds: [fn(&App, &[String], &mut StdRng) -> Hostile; 8] = [
+    let kinds: [Kind; 8] = [
         truncated,
         nested,
         wrong_type,
@@ -211,7 +213,8 @@ fn bad_header(app: &App, _: &[String], random: &mut StdRng) -> Hostile {
 
 fn bad_address(app: &App, _: &[String], random: &mut StdRng) -> Hostile {
     let text = naughty(random);
-    let encoded: String = text.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    let encoded =
+        text.bytes().fold(String::new(), |encoded, byte| encoded + &format!("%{byte:02X}"));
     let body = json!({ "title": "T", "content": "C" });
     let method =
         [Method::PATCH, Method::PUT, Method::DELETE].choose(random).expect("three").clone();

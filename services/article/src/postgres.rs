@@ -1,0 +1,175 @@
+//! The `EventStore` on PostgreSQL: the database decides, the stream is told.
+//!
+//! An append is one transaction. The relay publishes what was committed to the stream `EVENTS`, and an event
+//! counts as stored for readers when it has its position there; so an append waits for that.
+
+mod commit;
+mod database;
+mod outbox;
+mod publisher;
+mod relay;
+mod rows;
+mod waiters;
+
+use std::{sync::Arc, time::Duration};
+
+use eventsourcing::{
+    AppendError, Commit, EventStore, Head, LoadError, RecordedEvent, StoreError, StreamId,
+};
+use messaging::{JetStreamEventStore, consumer::Backoff};
+use service_kit::Context;
+use sqlx::PgPool;
+use tokio::time::Instant;
+use tokio_util::{
+    sync::{CancellationToken, DropGuard},
+    task::TaskTracker,
+};
+
+pub use database::Database;
+use relay::Shared;
+use rows::EventRow;
+
+/// How long an append or a load waits for the relay.
+const RELAY_PATIENCE: Duration = Duration::from_secs(2);
+/// How long the database may take; it gives up by itself a little earlier.
+const DATABASE_PATIENCE: Duration = Duration::from_secs(4);
+/// The largest data that is taken: what is committed must fit the stream, whose events are 512 KiB with headers.
+const MAX_DATA: usize = 480 * 1024;
+/// Another process writes the same aggregate: a moment is enough for it to be done.
+const CONFLICT_BACKOFF: Backoff =
+    Backoff { base: Duration::from_millis(2), max: Duration::from_millis(100) };
+
+/// Keeps events in a PostgreSQL database and relays them to the stream `EVENTS`. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct PostgresEventStore {
+    pool: PgPool,
+    shared: Arc<Shared>,
+    relay: Arc<RelayHandle>,
+}
+
+/// The running relay; it ends with the last clone of the store.
+#[derive(Debug)]
+struct RelayHandle {
+    tasks: TaskTracker,
+    stop: CancellationToken,
+    _guard: DropGuard,
+}
+
+impl PostgresEventStore {
+    /// Opens `database`, waiting for it as long as it takes, brings its tables up to date and starts the relay to
+    /// `target`; `None` when it is time to stop.
+    ///
+    /// Several processes may have the same database open.
+    pub async fn open(
+        database: Database,
+        target: JetStreamEventStore,
+        context: &Context,
+    ) -> anyhow::Result<Option<Self>> {
+        let process = &context.lifecycle;
+        if !database.prepare(process.stop_token()).await? {
+            return Ok(None);
+        }
+        let shared = Arc::new(Shared::default());
+        context.health.follow("article: database", shared.link(), database::problem);
+        let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+        // Two aggregates may have events with one id, as far as the database is concerned.
+        let target = target.without_message_ids();
+        let relay = relay::run(database.clone(), target, shared.clone(), stop.clone());
+        let ended = process.stop_token().clone();
+        let relay = tasks.track_future(relay);
+        tasks.close();
+        process.run("article relay", async move {
+            relay.await;
+            // It ends with the store, which may be early when the service fails: that failure is the one to tell.
+            ended.cancelled().await;
+            Ok(())
+        });
+        let guard = stop.clone().drop_guard();
+        let relay = Arc::new(RelayHandle { tasks, stop, _guard: guard });
+        Ok(Some(Self { pool: database.pool(), shared, relay }))
+    }
+
+    /// Ends the relay and lets go of the database. What is not published yet will be by the next relay.
+    pub async fn close(&self) {
+        self.relay.stop.cancel();
+        self.relay.tasks.wait().await;
+        self.pool.close().await;
+    }
+}
+
+impl EventStore for PostgresEventStore {
+    async fn load(&self, stream: &StreamId, after: Head) -> Result<Vec<RecordedEvent>, LoadError> {
+        let act = "reading events";
+        let deadline = Instant::now() + RELAY_PATIENCE;
+        let mut rows = self.read(stream, after).await?;
+        while let Some(version) = rows.iter().rev().find_map(EventRow::unpublished) {
+            // First wait, then look again: what happens in between is not missed.
+            let published = self.shared.waiters.register(stream, version);
+            rows = self.read(stream, after).await?;
+            if rows.iter().all(|row| row.unpublished().is_none()) {
+                break;
+            }
+            if tokio::time::timeout_at(deadline, published).await.is_err() {
+                return Err(StoreError::new(act, "an event is not in the stream yet").into());
+            }
+            rows = self.read(stream, after).await?;
+        }
+        let mut events = Vec::with_capacity(rows.len());
+        for row in rows {
+            events.push(row.recorded(stream).map_err(|error| StoreError::new(act, error))?);
+        }
+        if after == Head::default() {
+            return Ok(events);
+        }
+        // The head itself is read along, to see whether there is such an event.
+        if events.first().map(Head::from) != Some(after) {
+            return Err(LoadError::UnknownHead);
+        }
+        events.remove(0);
+        Ok(events)
+    }
+
+    async fn append(
+        &self,
+        stream: &StreamId,
+        expected: Head,
+        commit: Commit,
+    ) -> Result<Head, AppendError> {
+        let act = "storing events";
+        let Some(version) = commit.events.last().map(|event| event.version) else {
+            return Ok(expected);
+        };
+        if commit.events.iter().any(|event| event.data.len() > MAX_DATA) {
+            return Err(StoreError::new(act, "an event is too large for the stream").into());
+        }
+        let published = self.shared.waiters.register(stream, version);
+        // The relay of another process is called by the database, our own directly.
+        let call = !self.shared.is_active();
+        let storing = commit::store(&self.pool, stream, expected, &commit, call);
+        let stored = tokio::time::timeout(DATABASE_PATIENCE, storing).await;
+        stored.map_err(|late| AppendError::Unknown(StoreError::new(act, late)))??;
+        self.shared.call();
+        match tokio::time::timeout(RELAY_PATIENCE, published).await {
+            Ok(Ok(position)) => Ok(Head { version, position }),
+            Ok(Err(_)) | Err(_) => {
+                // It is committed and will be published; but nobody can say where yet.
+                Err(AppendError::Unknown(StoreError::new(act, "the relay did not publish in time")))
+            }
+        }
+    }
+
+    async fn pause(&self, attempt: u32) {
+        tokio::time::sleep(CONFLICT_BACKOFF.pause(attempt)).await;
+    }
+}
+
+impl PostgresEventStore {
+    /// The events of `stream` from the one at `head` on.
+    async fn read(&self, stream: &StreamId, head: Head) -> Result<Vec<EventRow>, StoreError> {
+        let reading = rows::read(&self.pool, stream, head.version);
+        let rows = tokio::time::timeout(DATABASE_PATIENCE, reading).await;
+        let act = "reading events";
+        rows.map_err(|late| StoreError::new(act, late))?
+            .map_err(|error| StoreError::new(act, error))
+    }
+}

@@ -1,0 +1,119 @@
+//! What is to be published, and what was.
+
+use eventsourcing::{NewEvent, StreamId};
+use futures_util::TryStreamExt as _;
+use sqlx::{Row as _, postgres::PgListener};
+use uuid::Uuid;
+
+use super::rows::{EventRow, columns, number};
+
+/// The channel that says that there is something in the outbox.
+pub(super) const OUTBOX: &str = "newswire_outbox";
+/// The channel that says that there are new positions; its payload says whose doing they are.
+pub(super) const RELAYED: &str = "newswire_relayed";
+
+/// The most events that are published together.
+const MAX_EVENTS: usize = 500;
+/// A batch ends with the event that reaches it.
+const MAX_BYTES: usize = 8 * 1024 * 1024;
+
+/// An event that is to be published.
+#[derive(Debug)]
+pub(super) struct Pending {
+    /// Its row in the outbox.
+    pub(super) id: i64,
+    pub(super) stream: StreamId,
+    pub(super) event: NewEvent,
+    /// The position of the event before it, when that is known; 0 when there is none.
+    pub(super) previous: Option<u64>,
+}
+
+/// An event that is in the stream.
+#[derive(Debug)]
+pub(super) struct Published {
+    pub(super) id: i64,
+    pub(super) stream: StreamId,
+    pub(super) version: u64,
+    pub(super) position: u64,
+}
+
+/// Whether there may be more than `batch` in the outbox.
+pub(super) fn is_full(batch: &[Pending]) -> bool {
+    batch.len() >= MAX_EVENTS || bytes(batch) >= MAX_BYTES
+}
+
+fn bytes(batch: &[Pending]) -> usize {
+    batch.iter().map(|pending| pending.event.data.len()).sum()
+}
+
+/// The oldest events in the outbox without those of the aggregates in `resting`.
+///
+/// An event's row is younger than that of the event before it, which was committed before.
+pub(super) async fn take(
+    database: &mut PgListener,
+    resting: Vec<Uuid>,
+) -> Result<Vec<Pending>, sqlx::Error> {
+    let mut rows = sqlx::query(concat!(
+        "SELECT o.id AS outbox_id, context, aggregate_id, p.position AS previous, ",
+        columns!(),
+        " FROM (SELECT * FROM outbox WHERE aggregate_id <> ALL ($1) ORDER BY id LIMIT $2) AS o \
+         JOIN events AS e USING (context, aggregate_id, version) \
+         LEFT JOIN LATERAL (SELECT position FROM events AS p WHERE p.context = o.context \
+             AND p.aggregate_id = o.aggregate_id AND p.version = o.version - 1) AS p ON true \
+         ORDER BY o.id"
+    ))
+    .bind(resting)
+    .bind(number(MAX_EVENTS as u64))
+    .fetch(database);
+    let (mut batch, mut bytes) = (Vec::new(), 0);
+    while let Some(row) = rows.try_next().await? {
+        let context: String = row.try_get("context")?;
+        let aggregate: Uuid = row.try_get("aggregate_id")?;
+        let previous: Option<i64> = row.try_get("previous")?;
+        let event = EventRow::from_row(&row)?.event;
+        bytes += event.data.len();
+        batch.push(Pending {
+            id: row.try_get("outbox_id")?,
+            stream: StreamId::new(context, aggregate.into()),
+            previous: if event.version == 1 {
+                Some(0)
+            } else {
+                previous.and_then(|position| u64::try_from(position).ok())
+            },
+            event,
+        });
+        if bytes >= MAX_BYTES {
+            break;
+        }
+    }
+    Ok(batch)
+}
+
+/// Notes the positions of `published` and tells all relays that `name` has done so.
+///
+/// A row that is gone was marked by another relay, with the same position.
+pub(super) async fn mark(
+    database: &mut PgListener,
+    published: &[Published],
+    name: &str,
+) -> Result<(), sqlx::Error> {
+    let ids: Vec<i64> = published.iter().map(|event| event.id).collect();
+    let positions: Vec<i64> = published.iter().map(|event| number(event.position)).collect();
+    sqlx::query(
+        "WITH gone AS (
+             DELETE FROM outbox AS o USING unnest($1::bigint[], $2::bigint[]) AS r(id, position)
+             WHERE o.id = r.id RETURNING o.context, o.aggregate_id, o.version, r.position
+         ), marked AS (
+             UPDATE events AS e SET position = g.position FROM gone AS g
+             WHERE e.context = g.context AND e.aggregate_id = g.aggregate_id AND e.version = g.version
+         )
+         SELECT pg_notify($3, $4)",
+    )
+    .bind(ids)
+    .bind(positions)
+    .bind(RELAYED)
+    .bind(name)
+    .execute(database)
+    .await?;
+    Ok(())
+}

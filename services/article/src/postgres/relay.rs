@@ -1,0 +1,244 @@
+//! From the outbox to the stream, at least once and in order within an aggregate.
+//!
+//! Every process runs a relay, and one of them works: the one that holds a lock of the database. That only saves
+//! the others the work. What keeps the stream right is that each event is published behind the one before it, so
+//! that a relay that was away for a while and goes on where it was cannot publish anything twice.
+
+use std::{
+    collections::HashMap,
+    future::Future,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use anyhow::{Context as _, bail};
+use eventsourcing::StreamId;
+use messaging::{JetStreamEventStore, consumer::Backoff};
+use sqlx::postgres::{PgListener, PgNotification};
+use tokio::{
+    sync::{Notify, watch},
+    time::Instant,
+};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::{
+    DATABASE_PATIENCE, Database,
+    outbox::{self, OUTBOX, Pending, Published, RELAYED},
+    publisher::{self, Trouble},
+    waiters::Waiters,
+};
+
+/// How often the outbox and the lock are looked at without being called.
+const POLL: Duration = Duration::from_secs(1);
+/// The pauses between attempts to reach the database, or to publish the events of one aggregate.
+const BACKOFF: Backoff = Backoff { base: Duration::from_millis(50), max: POLL };
+/// The pause before an aggregate that the stream contradicts is tried again: somebody must look at it.
+const CONTRADICTED_PAUSE: Duration = Duration::from_secs(30);
+/// Of all relays of one database, the one that has this lock works. The number is the word "newswire".
+const LOCK: i64 = 0x6e65_7773_7769_7265;
+
+/// What the relay and the store of a process share.
+#[derive(Debug, Default)]
+pub(super) struct Shared {
+    pub(super) waiters: Waiters,
+    called: Notify,
+    active: AtomicBool,
+    connected: watch::Sender<bool>,
+}
+
+impl Shared {
+    /// Whether the relay of this process is the one that works. It may end any moment; then there is the poll.
+    pub(super) fn is_active(&self) -> bool {
+        self.active.load(Ordering::Relaxed)
+    }
+
+    /// Tells the relay of this process that there is something in the outbox.
+    pub(super) fn call(&self) {
+        if self.is_active() {
+            self.called.notify_one();
+        }
+    }
+
+    /// Whether there is a connection to the database, and the changes of that.
+    pub(super) fn link(&self) -> watch::Receiver<bool> {
+        self.connected.subscribe()
+    }
+}
+
+/// Relays until `stop`; whatever fails is tried again.
+pub(super) async fn run(
+    database: Database,
+    target: JetStreamEventStore,
+    shared: Arc<Shared>,
+    stop: CancellationToken,
+) {
+    let mut failures = 0;
+    loop {
+        let relay = Relay {
+            // Told apart by the connection, so a part of it in which nothing repeats.
+            name: Uuid::now_v7().to_string(),
+            target: target.clone(),
+            shared: shared.clone(),
+            held: HashMap::new(),
+        };
+        // Everything may be left off anywhere: what was done twice is found to be there.
+        let ended = tokio::select! {
+            () = stop.cancelled() => None,
+            error = relay.work(&database, &mut failures) => Some(error),
+        };
+        shared.active.store(false, Ordering::Relaxed);
+        shared.connected.send_replace(false);
+        let Some(error) = ended else { return };
+        failures += 1;
+        metrics::counter!("article_relay_failures_total").increment(1);
+        if failures == 1 {
+            tracing::warn!(error = format!("{error:#}"), "the relay lost the database");
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(BACKOFF.pause(failures)) => {}
+        }
+    }
+}
+
+/// A relay on one connection.
+struct Relay {
+    name: String,
+    target: JetStreamEventStore,
+    shared: Arc<Shared>,
+    /// Aggregates whose events could not be published, and until when they rest. No more than commands that
+    /// wait for an answer: what has no position yet cannot be appended to.
+    held: HashMap<StreamId, Held>,
+}
+
+struct Held {
+    failures: u32,
+    until: Instant,
+}
+
+impl Relay {
+    /// Works until the connection is lost; tells how.
+    async fn work(mut self, database: &Database, failures: &mut u32) -> anyhow::Error {
+        let connecting = async {
+            let pool = database.relay_pool().await?;
+            let mut listener = PgListener::connect_with(&pool).await?;
+            // A new connection does not have the lock.
+            listener.eager_reconnect(false);
+            listener.listen_all([OUTBOX, RELAYED]).await?;
+            Ok(listener)
+        };
+        let mut listener = match bounded(connecting).await {
+            Ok(listener) => listener,
+            Err(error) => return error.context("connecting failed"),
+        };
+        *failures = 0;
+        self.shared.connected.send_replace(true);
+        loop {
+            match self.turn(&mut listener).await {
+                Ok(true) => {}
+                Ok(false) => {
+                    if let Err(error) = self.called(&mut listener).await {
+                        return error;
+                    }
+                }
+                Err(error) => return error,
+            }
+        }
+    }
+
+    /// Does what there is to do; says whether there may be more.
+    async fn turn(&mut self, listener: &mut PgListener) -> anyhow::Result<bool> {
+        // Whatever they called for is looked at now.
+        while listener.next_buffered().is_some() {}
+        if !self.shared.is_active() {
+            let locking = sqlx::query_scalar("SELECT pg_try_advisory_lock($1)").bind(LOCK);
+            let active = bounded(locking.fetch_one(&mut *listener)).await?;
+            self.shared.active.store(active, Ordering::Relaxed);
+            if active {
+                tracing::info!("the relay of this process is the active one");
+            }
+        }
+        let mut batch = Vec::new();
+        if self.shared.is_active() {
+            let now = Instant::now();
+            let resting = self.held.iter().filter(|(_, held)| held.until > now);
+            let resting = resting.map(|(stream, _)| stream.aggregate_id.as_uuid()).collect();
+            batch = bounded(outbox::take(&mut *listener, resting)).await?;
+            // What is not there any more was published by another relay.
+            self.held.retain(|stream, held| {
+                held.until > now || batch.iter().any(|pending| pending.stream == *stream)
+            });
+        }
+        if batch.is_empty() {
+            // What another relay has published is known from the database alone.
+            bounded(self.shared.waiters.look_up(&mut *listener)).await?;
+            return Ok(false);
+        }
+        let is_full = outbox::is_full(&batch);
+        let published = self.publish(batch).await;
+        if !published.is_empty() {
+            bounded(outbox::mark(&mut *listener, &published, &self.name)).await?;
+            metrics::counter!("article_relay_events_total").increment(published.len() as u64);
+        }
+        for event in published {
+            self.shared.waiters.tell(&event.stream, event.version, event.position);
+        }
+        Ok(is_full)
+    }
+
+    /// Publishes `batch`; what could not be published rests for a while.
+    async fn publish(&mut self, batch: Vec<Pending>) -> Vec<Published> {
+        let mut all = Vec::new();
+        for (stream, published, trouble) in publisher::publish(&self.target, batch).await {
+            all.extend(published);
+            let Some(trouble) = trouble else {
+                self.held.remove(&stream);
+                continue;
+            };
+            let now = Instant::now();
+            let held = self.held.entry(stream).or_insert(Held { failures: 0, until: now });
+            held.failures = held.failures.saturating_add(1);
+            held.until = now
+                + match trouble {
+                    Trouble::Passing => BACKOFF.pause(held.failures),
+                    Trouble::Contradicted => CONTRADICTED_PAUSE,
+                };
+        }
+        all
+    }
+
+    /// Returns when it is time for another turn, or with what is wrong with the connection.
+    async fn called(&self, listener: &mut PgListener) -> anyhow::Result<()> {
+        let poll = Instant::now() + POLL;
+        let next = self.held.values().map(|held| held.until).fold(poll, Instant::min);
+        loop {
+            tokio::select! {
+                notification = listener.try_recv() => match notification? {
+                    Some(notification) if !self.concerns(&notification) => {}
+                    Some(_) => return Ok(()),
+                    None => bail!("the connection was closed"),
+                },
+                () = self.shared.called.notified() => return Ok(()),
+                () = tokio::time::sleep_until(next) => return Ok(()),
+            }
+        }
+    }
+
+    fn concerns(&self, notification: &PgNotification) -> bool {
+        if notification.channel() == OUTBOX {
+            self.shared.is_active()
+        } else {
+            notification.payload() != self.name
+        }
+    }
+}
+
+/// `act`, or an error when it takes too long.
+async fn bounded<T>(act: impl Future<Output = Result<T, sqlx::Error>>) -> anyhow::Result<T> {
+    let done = tokio::time::timeout(DATABASE_PATIENCE, act).await;
+    Ok(done.context("the database did not answer")??)
+}

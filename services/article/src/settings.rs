@@ -1,0 +1,81 @@
+//! `[article]`
+
+use std::num::NonZeroU32;
+
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Deserialize;
+use service_kit::settings::SettingsError;
+
+use crate::postgres::Database;
+
+/// `[article]`
+#[derive(Debug, Clone, Deserialize)]
+pub struct ArticleSettings {
+    /// Where the events are decided upon.
+    pub store: StoreKind,
+    /// The PostgreSQL database; its password is in it.
+    pub database: SecretString,
+    /// Connections to it at once, beside the relay's.
+    pub max_connections: NonZeroU32,
+}
+
+/// The stores that there are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StoreKind {
+    /// The stream `EVENTS` itself.
+    #[default]
+    JetStream,
+    /// A PostgreSQL database, relayed to the stream.
+    Postgres,
+}
+
+impl Default for ArticleSettings {
+    fn default() -> Self {
+        Self {
+            store: StoreKind::default(),
+            database: SecretString::default(),
+            max_connections: NonZeroU32::MIN,
+        }
+    }
+}
+
+impl ArticleSettings {
+    /// The database to keep the events in, if they are to be kept in one.
+    pub(crate) fn database(&self) -> Result<Option<Database>, SettingsError> {
+        match self.store {
+            StoreKind::JetStream => Ok(None),
+            StoreKind::Postgres => {
+                // The parser's own error may repeat a part of the secret.
+                let database = Database::parse(self.database.expose_secret(), self.max_connections);
+                Ok(Some(database.ok_or_else(|| {
+                    let expected = "postgres://user:password@host:port/db was expected, since \
+                                    article.store is postgres";
+                    SettingsError::wrong("article.database", expected)
+                })?))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn postgres(database: &str) -> ArticleSettings {
+        let store = StoreKind::Postgres;
+        ArticleSettings { store, database: database.into(), ..ArticleSettings::default() }
+    }
+
+    #[test]
+    fn a_database_is_needed_only_for_postgres_and_is_not_repeated() {
+        assert!(ArticleSettings::default().database().is_ok_and(|database| database.is_none()));
+        assert!(postgres("postgres://a:b@localhost:5432/c").database().is_ok());
+        for wrong in ["", "sqlite:hunter2", "postgres://u:hunter2@host:nonsense/db", "hunter2"] {
+            let settings = postgres(wrong);
+            let error = settings.database().expect_err("refused").to_string();
+            assert!(error.contains("article.database"), "{error}");
+            assert!(!error.contains("hunter2") && !format!("{settings:?}").contains("hunter2"));
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! The event store that the settings name.
+
+use eventsourcing::{AppendError, Commit, EventStore, Head, LoadError, RecordedEvent, StreamId};
+use messaging::{Connection, JetStreamEventStore};
+use service_kit::Context;
+
+use crate::postgres::{Database, PostgresEventStore};
+
+/// Where the events of articles are decided upon. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) enum Store {
+    /// In the stream.
+    JetStream(Box<JetStreamEventStore>),
+    /// In a database, from where they are relayed to the stream.
+    Postgres(PostgresEventStore),
+}
+
+impl Store {
+    /// Opens the store in `database`, waiting for it as long as it takes, or the stream's own when there is none.
+    ///
+    /// `None` when it is time to stop.
+    pub(crate) async fn open(
+        database: Option<Database>,
+        connection: &Connection,
+        context: &Context,
+    ) -> anyhow::Result<Option<Self>> {
+        let target = JetStreamEventStore::new(connection.clone());
+        match database {
+            None => Ok(Some(Self::JetStream(Box::new(target)))),
+            Some(database) => {
+                let store = PostgresEventStore::open(database, target, context).await?;
+                Ok(store.map(Self::Postgres))
+            }
+        }
+    }
+
+    /// Lets go of it. Nothing is appended after that.
+    pub(crate) async fn close(&self) {
+        match self {
+            Self::JetStream(_) => {}
+            Self::Postgres(store) => store.close().await,
+        }
+    }
+}
+
+impl EventStore for Store {
+    async fn load(&self, stream: &StreamId, after: Head) -> Result<Vec<RecordedEvent>, LoadError> {
+        match self {
+            Self::JetStream(store) => store.load(stream, after).await,
+            Self::Postgres(store) => store.load(stream, after).await,
+        }
+    }
+
+    async fn append(
+        &self,
+        stream: &StreamId,
+        expected: Head,
+        commit: Commit,
+    ) -> Result<Head, AppendError> {
+        match self {
+            Self::JetStream(store) => store.append(stream, expected, commit).await,
+            Self::Postgres(store) => store.append(stream, expected, commit).await,
+        }
+    }
+
+    async fn pause(&self, attempt: u32) {
+        match self {
+            Self::JetStream(store) => store.pause(attempt).await,
+            Self::Postgres(store) => store.pause(attempt).await,
+        }
+    }
+}
