@@ -2,6 +2,7 @@
 
 mod command;
 mod event;
+mod history;
 mod query;
 mod refusal;
 #[cfg(test)]
@@ -11,6 +12,7 @@ mod view;
 
 pub use command::{CreateArticle, DeleteArticle, UpdateArticle};
 pub use event::{ArticleCreated, ArticleDeleted, ArticleEvent, ArticleUpdated};
+pub use history::{At, Change, GetArticleAt, GetHistory, HistoryEntry, HistoryPage};
 pub use query::{ArticlePage, GetArticle, ListArticles, MAX_PAGE};
 pub use refusal::ArticleRefusal;
 pub use view::{Article, ArticleSummary};

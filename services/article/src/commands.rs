@@ -12,7 +12,7 @@ use eventsourcing::{Command, CommandEnvelope, Decide, ExecuteError, Executor, Re
 use messaging::{Connection, JetStreamSnapshots, QueueServer, RequestServer, ServiceError};
 use tokio_util::sync::CancellationToken;
 
-use crate::{NAME, domain::Article, store::Store};
+use crate::{NAME, domain::Article, queries, store::Store};
 
 type ArticleExecutor = Arc<Executor<Article, Store, JetStreamSnapshots>>;
 
@@ -25,10 +25,11 @@ pub(crate) struct Commands {
 }
 
 impl Commands {
-    /// Answers commands from now on.
+    /// Answers commands from now on, and queries about the past in `store`.
     pub(crate) async fn serve(
         connection: &Connection,
         executor: ArticleExecutor,
+        store: &Store,
         stop: &CancellationToken,
     ) -> anyhow::Result<Self> {
         let requests = RequestServer::start(connection, NAME).await?;
@@ -37,6 +38,7 @@ impl Commands {
         commands.register::<CreateArticle>().await?;
         commands.register::<UpdateArticle>().await?;
         commands.register::<DeleteArticle>().await?;
+        queries::register(&commands.requests, store).await?;
         commands.requests.ready().await?;
         Ok(commands)
     }

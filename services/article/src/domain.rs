@@ -24,6 +24,11 @@ impl Article {
         self.view.as_ref()
     }
 
+    /// Whether it was taken down.
+    pub(crate) fn is_deleted(&self) -> bool {
+        self.deleted
+    }
+
     /// The article, if it is there and `actor` may change it.
     pub(crate) fn changeable_by(&self, actor: &Actor) -> Result<&View, ArticleRefusal> {
         let article = self.view.as_ref().ok_or(ArticleRefusal::NotFound)?;

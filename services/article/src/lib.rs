@@ -5,6 +5,7 @@ mod domain;
 mod postgres;
 #[cfg(test)]
 mod properties;
+mod queries;
 mod settings;
 mod store;
 
@@ -47,7 +48,7 @@ pub async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
     };
     let snapshots = JetStreamSnapshots::start(connection.clone());
     let executor = Arc::new(Executor::with_snapshots(store.clone(), snapshots.clone()));
-    let commands = Commands::serve(&connection, executor, stop).await?;
+    let commands = Commands::serve(&connection, executor, &store, stop).await?;
     ready.ready();
     commands.run().await;
     // What was taken is answered before the relay, which the answers wait for, ends.

@@ -15,6 +15,6 @@ pub(crate) use command::CommandRequest;
 pub(crate) use conditional::IfNoneMatch;
 pub(crate) use id::Id;
 pub(crate) use json::Json;
-pub(crate) use parameters::Parameters;
+pub(crate) use parameters::{Parameters, number};
 pub(crate) use prefer::{PREFERENCE_APPLIED, Prefer};
 pub(crate) use query::{POSITION, QueryRequest};

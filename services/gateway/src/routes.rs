@@ -11,6 +11,7 @@ pub(crate) fn routes(gateway: Gateway) -> Router {
             "/api/articles/{id}",
             get(articles::get::get).put(articles::update::update).delete(articles::delete::delete),
         )
+        .route("/api/articles/{id}/history", get(articles::history::history))
         .route("/api/operations/{id}", get(operations::get::get))
         .with_state(gateway)
 }

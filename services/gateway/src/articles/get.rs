@@ -3,23 +3,55 @@ use axum::{
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
-use contracts::article::GetArticle;
+use contracts::article::{At, GetArticle, GetArticleAt};
 use eventsourcing::AggregateId;
+use serde::Deserialize;
 use service_kit::Problem;
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use crate::{
     Gateway, reply,
-    request::{Id, IfNoneMatch, QueryRequest},
+    request::{Id, IfNoneMatch, Parameters, QueryRequest, number},
 };
 
-/// `GET /api/articles/{id}`: 200 with the article, or 304 when the client has this version.
+/// The query string: at most one of them.
+#[derive(Debug, Deserialize)]
+pub(crate) struct GetParameters {
+    version: Option<String>,
+    as_of: Option<String>,
+}
+
+impl GetParameters {
+    fn at(self) -> Result<Option<At>, Problem> {
+        match (self.version, self.as_of) {
+            (None, None) => Ok(None),
+            (Some(_), Some(_)) => {
+                Err(reply::invalid_field("as_of", "must not be sent together with version"))
+            }
+            (version, None) => {
+                Ok(number("version", version, "must be a whole number")?.map(At::Version))
+            }
+            (None, Some(time)) => OffsetDateTime::parse(&time, &Rfc3339)
+                .map(|time| Some(At::AsOf(time)))
+                .map_err(|_| reply::invalid_field("as_of", "must be a time as in RFC 3339")),
+        }
+    }
+}
+
+/// `GET /api/articles/{id}`: 200 with the article, or 304 when the client has this version; with `?version=N` or
+/// `?as_of=TIME` as it was.
 pub(crate) async fn get(
     State(gateway): State<Gateway>,
     request: QueryRequest,
     if_none_match: IfNoneMatch,
     Id(id): Id<AggregateId>,
+    Parameters(parameters): Parameters<GetParameters>,
 ) -> Result<Response, Problem> {
-    let answer = reply::answered(gateway.queries.ask(&request.query(GetArticle { id })).await)?;
+    let answer = match parameters.at()? {
+        None => gateway.queries.ask(&request.query(GetArticle { id })).await,
+        Some(at) => gateway.queries.ask(&request.query(GetArticleAt { id, at })).await,
+    };
+    let answer = reply::answered(answer)?;
     let etag = reply::etag(answer.data.version);
     let unchanged = if_none_match.covers(&etag);
     let headers = ([(header::ETAG, etag)], reply::position(answer.position));

@@ -9,7 +9,7 @@ use service_kit::Problem;
 
 use crate::{
     Gateway, reply,
-    request::{Parameters, QueryRequest},
+    request::{Parameters, QueryRequest, number},
 };
 
 /// The query string. Numbers stay text here, so that a wrong one is named.
@@ -27,18 +27,15 @@ pub(crate) async fn list(
     uri: Uri,
     Parameters(parameters): Parameters<ListParameters>,
 ) -> Result<Response, Problem> {
-    let list =
-        ListArticles {
-            author: parameters
-                .author
-                .map(|author| author.parse())
-                .transpose()
-                .map_err(|error| reply::invalid_field("author", &error))?,
-            limit: parameters.limit.map(|limit| limit.parse()).transpose().map_err(|_| {
-                reply::invalid_field("limit", "must be a whole number from 1 to 100")
-            })?,
-            cursor: parameters.cursor,
-        };
+    let list = ListArticles {
+        author: parameters
+            .author
+            .map(|author| author.parse())
+            .transpose()
+            .map_err(|error| reply::invalid_field("author", &error))?,
+        limit: number("limit", parameters.limit, "must be a whole number from 1 to 100")?,
+        cursor: parameters.cursor,
+    };
     let answer = reply::answered(gateway.queries.ask(&request.query(list)).await)?;
     let next = answer.data.next.as_deref().map(|cursor| (header::LINK, next_link(&uri, cursor)));
     let position = reply::position(answer.position);
@@ -46,7 +43,7 @@ pub(crate) async fn list(
 }
 
 /// The link to the next page (RFC 8288): this page's parameters with another cursor.
-fn next_link(uri: &Uri, cursor: &str) -> String {
+pub(super) fn next_link(uri: &Uri, cursor: &str) -> String {
     let kept = uri.query().unwrap_or_default().split('&');
     let kept = kept.filter(|pair| !pair.is_empty() && !pair.starts_with("cursor="));
     let pairs: Vec<String> = kept.map(str::to_owned).chain([format!("cursor={cursor}")]).collect();

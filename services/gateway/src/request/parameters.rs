@@ -1,3 +1,5 @@
+use std::str::FromStr;
+
 use axum::{
     extract::{FromRequestParts, Query},
     http::request::Parts,
@@ -20,4 +22,13 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Parameters<T> 
             Err(rejection) => Err(reply::malformed(rejection.body_text())),
         }
     }
+}
+
+/// The parameter `name` as a number; `expected` says what it must be.
+pub(crate) fn number<T: FromStr>(
+    name: &'static str,
+    text: Option<String>,
+    expected: &str,
+) -> Result<Option<T>, Problem> {
+    text.map(|text| text.parse()).transpose().map_err(|_| reply::invalid_field(name, expected))
 }

@@ -3,10 +3,11 @@ use axum::{
     http::{HeaderName, request::Parts},
 };
 use eventsourcing::{Actor, CorrelationId, Query, QueryEnvelope};
+use serde::Deserialize;
 use service_kit::{Problem, http::request_context::RequestContext};
 
-use super::{actor, headers};
-use crate::{Gateway, reply};
+use super::{Parameters, actor, headers, number};
+use crate::Gateway;
 
 /// Says which stream position a response reflects, or which one a read must include.
 pub(crate) const POSITION: HeaderName = HeaderName::from_static("newswire-position");
@@ -36,14 +37,24 @@ impl FromRequestParts<Gateway> for QueryRequest {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, gateway: &Gateway) -> Result<Self, Problem> {
-        let position = headers::text(&parts.headers, &POSITION)?.map(str::parse).transpose();
+        let header = headers::text(&parts.headers, &POSITION)?.map(str::to_owned);
+        let Parameters(parameters) =
+            Parameters::<PositionParameters>::from_request_parts(parts, gateway).await?;
+        let header = number("Newswire-Position", header, "must be a whole number")?;
+        let parameter = number("min_position", parameters.min_position, "must be a whole number")?;
         Ok(Self {
             actor: actor::optional(gateway, &parts.headers)?,
-            min_position: position
-                .map_err(|_| reply::invalid_field("Newswire-Position", "must be a whole number"))?,
+            // Who sends both wants both.
+            min_position: header.max(parameter),
             context: context(parts)?,
         })
     }
+}
+
+/// For clients that cannot set a header, such as a link.
+#[derive(Debug, Deserialize)]
+struct PositionParameters {
+    min_position: Option<String>,
 }
 
 /// The identity that the site gave the request.

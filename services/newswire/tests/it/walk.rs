@@ -224,3 +224,73 @@ async fn a_slug_is_unique_and_tags_are_kept_in_one_form() {
     let again = send(post(&app, &body("first-light", &[]))).await;
     assert_eq!(again.status, 201, "a deleted article frees its slug: {again:?}");
 }
+
+#[tokio::test]
+async fn an_articles_past_can_be_read_and_gone_back_to() {
+    let app = App::start().await;
+    let first = send(post(&app, &json!({ "title": "One", "content": "C" }))).await;
+    let path = format!("/api/articles/{}", first.body["id"].as_str().expect("an id"));
+    let eve = app.mint(&["--user", "eve", "--role", "editor"]);
+    let change = json!({ "title": "Two", "content": "C", "slug": "two" });
+    let second = send(app.anonymous(Method::PUT, &path).bearer_auth(&eve).json(&change)).await;
+    assert_eq!(second.status, 200, "{second:?}");
+    assert_eq!(send(app.request(Method::DELETE, &path)).await.status, 204);
+
+    let get = |rest: &str| send(app.anonymous(Method::GET, &format!("{path}{rest}")));
+    let page = get("/history?limit=2").await;
+    assert_eq!((page.status, page.body["next"].as_u64()), (200, Some(2)), "{page:?}");
+    assert_eq!(page.header("link"), format!("<{path}/history?limit=2&cursor=2>; rel=\"next\""));
+    let entry = &page.body["items"][1];
+    assert_eq!((&entry["type"], &entry["user_id"]), (&json!("article.updated"), &json!("eve")));
+    assert_eq!((&entry["version"], &entry["time"]), (&json!(2), &second.body["updated_at"]));
+    let changes = json!([
+        { "field": "title", "from": "One", "to": "Two" },
+        { "field": "slug", "from": null, "to": "two" },
+    ]);
+    assert_eq!(entry["changes"], changes);
+    let rest = get("/history?cursor=2").await;
+    assert_eq!(
+        (&rest.body["items"][0]["type"], &rest.body["next"]),
+        (&json!("article.deleted"), &Value::Null)
+    );
+    assert_eq!(
+        rest.body["items"][0]["changes"][0],
+        json!({ "field": "title", "from": "Two", "to": null })
+    );
+
+    assert_eq!(get("?version=1").await.body, first.body);
+    let then = second.body["updated_at"].as_str().expect("a time");
+    assert_eq!(get(&format!("?as_of={then}")).await.body, second.body);
+    assert_eq!(get("?as_of=2001-01-01T00:00:00Z").await.status, 404);
+    assert_eq!(get("?version=3").await.status, 410);
+    let missing = get("?version=9").await;
+    assert_eq!(
+        (missing.status, &missing.body["type"]),
+        (404, &json!("urn:newswire:problem:version-not-found"))
+    );
+    for wrong in [
+        "?version=x",
+        "?as_of=yesterday",
+        "?version=1&as_of=2001-01-01T00:00:00Z",
+        "/history?limit=0",
+        "/history?cursor=x",
+    ] {
+        assert_eq!(get(wrong).await.status, 400, "{wrong}");
+    }
+    let nowhere = "/api/articles/0190b3a0-6b2a-7c3e-9d57-2a1f0c6b7e42/history";
+    assert_eq!(send(app.anonymous(Method::GET, nowhere)).await.status, 404);
+}
+
+#[tokio::test]
+async fn a_link_can_name_the_position_that_it_needs() {
+    let app = App::start().await;
+    let created = send(post(&app, &json!({ "title": "T", "content": "C" }))).await;
+    let position = created.header("newswire-position");
+    let path = format!("/api/articles?min_position={position}");
+    let listed = send(app.anonymous(Method::GET, &path)).await;
+    assert_eq!((listed.status, listed.body["items"].as_array().map(Vec::len)), (200, Some(1)));
+    let future = send(app.anonymous(Method::GET, "/api/articles?min_position=9")).await;
+    assert_eq!((future.status, future.header("retry-after")), (503, "1"));
+    let wrong = send(app.anonymous(Method::GET, "/api/articles?min_position=x")).await;
+    assert_eq!((wrong.status, &wrong.body["errors"][0]["field"]), (400, &json!("min_position")));
+}
