@@ -12,11 +12,15 @@
 
 mod backoff;
 mod dead_letter;
+mod dead_letter_box;
 pub(crate) mod lanes;
 mod projector;
 mod reaction;
+mod redrive;
 
 pub use backoff::Backoff;
 pub use dead_letter::{DeadLetterError, DeadLetters};
+pub use dead_letter_box::{DeadLetter, DeadLetterBox};
 pub use projector::{ConsumerError, Projector, Verdict, run_projector};
 pub use reaction::{Outcome, Reaction, run_reaction};
+pub use redrive::{RedriveError, Redriven, redrive};

@@ -81,6 +81,12 @@ pub fn dead_letter(consumer: &str, subject: &str) -> String {
     format!("dead.{consumer}.{subject}")
 }
 
+/// Where `consumer` is told to try dead letters again: `redrive.notification`.
+#[must_use]
+pub fn redrive(consumer: &str) -> String {
+    format!("redrive.{consumer}")
+}
+
 /// Whether `subject` is a client's inbox: `_INBOX.…`, or `_INBOX_<user>.…` for one with a prefix of its own.
 #[must_use]
 pub fn is_inbox(subject: &str) -> bool {

@@ -1,5 +1,7 @@
 //! One subcommand a file. Each tells the exit code, or what went wrong.
 
+mod admin;
+pub mod dead;
 pub mod exec_nats;
 pub mod import;
 pub mod provision;

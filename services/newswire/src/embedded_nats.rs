@@ -25,6 +25,23 @@ const LOCK_PAUSE: Duration = Duration::from_millis(50);
 /// How long it may take to end.
 const STOP_PATIENCE: Duration = Duration::from_secs(10);
 
+/// Where the address stands, for who wants to connect to it.
+const ADDRESS_FILE: &str = "address";
+
+/// The URL and the password of the nats-server that runs, or ran last, with its data in `data_dir`.
+pub(crate) fn access(data_dir: &Path) -> anyhow::Result<(String, String)> {
+    let dir = data_dir.join("nats");
+    let read = |name: &str| {
+        fs::read_to_string(dir.join(name)).with_context(|| {
+            format!("newswire has not run with its data in {}; or set nats.url", data_dir.display())
+        })
+    };
+    Ok((
+        format!("nats://{}", read(ADDRESS_FILE)?.trim()),
+        read(config::PASSWORD_FILE)?.trim().to_owned(),
+    ))
+}
+
 /// A running nats-server.
 #[derive(Debug)]
 pub(crate) struct EmbeddedNats {
@@ -49,6 +66,8 @@ impl EmbeddedNats {
         let address = free_address(settings.listen)?;
         let password = config::password(&dir)?;
         let config = config::write(&dir, address, &settings.sync)?;
+        fs::write(dir.join(ADDRESS_FILE), address.to_string())
+            .context("writing the address failed")?;
         let mut command = Command::new(env::current_exe().context("finding this program failed")?);
         command
             .args(["exec-nats", "--parent", &std::process::id().to_string()])

@@ -3,7 +3,7 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
-use newswire::command::{exec_nats, import, provision, run, token};
+use newswire::command::{dead, exec_nats, import, provision, run, token};
 
 #[derive(Parser)]
 #[command(name = "newswire", version, about = "An event-driven article platform on NATS")]
@@ -24,6 +24,8 @@ enum Command {
     Token(token::Arguments),
     /// Post articles from a JSON Lines file or a folder of Markdown files; again creates nothing new
     Import(import::Arguments),
+    /// Look at what consumers gave up on, have it tried again, or throw it away
+    Dead(dead::Arguments),
     /// Create the streams on the NATS server of the settings, or bring them up to date
     Provision,
     #[command(hide = true)]
@@ -37,6 +39,7 @@ fn main() -> ExitCode {
         Command::Run => run::run(config),
         Command::Token(arguments) => token::run(config, arguments),
         Command::Import(arguments) => import::run(config, arguments),
+        Command::Dead(arguments) => dead::run(config, arguments),
         Command::Provision => provision::run(config),
         Command::ExecNats(arguments) => exec_nats::run(arguments),
     };

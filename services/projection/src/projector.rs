@@ -65,6 +65,7 @@ impl Projector for ArticleProjector {
         };
         // An event over a gap must not be applied: the one before it is a dead letter.
         Ok(match rows {
+            0 if is_there(transaction, event).await? => Verdict::Applied,
             0 => Verdict::GiveUp(format!(
                 "version {} does not follow what is in the tables",
                 event.event.version
@@ -158,6 +159,20 @@ async fn delete(
     .execute(&mut **transaction)
     .await?;
     Ok(result.rows_affected())
+}
+
+/// Whether the tables have the event already: it was redriven, and the crash came before it was taken out.
+async fn is_there(
+    transaction: &mut Transaction<'static, Sqlite>,
+    event: &RecordedEvent,
+) -> Result<bool, ProjectorError> {
+    let there: bool =
+        sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM articles WHERE id = ? AND version >= ?)")
+            .bind(event.aggregate_id.to_string())
+            .bind(version(event))
+            .fetch_one(&mut **transaction)
+            .await?;
+    Ok(there)
 }
 
 /// The event's version; one that no integer of the database holds follows nothing either.

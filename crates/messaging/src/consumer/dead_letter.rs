@@ -23,6 +23,12 @@ pub struct DeadLetterError {
     source: async_nats::Error,
 }
 
+impl DeadLetterError {
+    pub(super) fn new(act: &'static str, source: impl Into<async_nats::Error>) -> Self {
+        Self { act, source: source.into() }
+    }
+}
+
 /// The dead letters of one consumer: messages that it gave up on, and those parked behind them.
 #[derive(Debug, Clone)]
 pub struct DeadLetters {

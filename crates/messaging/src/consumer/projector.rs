@@ -3,7 +3,7 @@ use std::{error::Error, future::Future};
 use eventsourcing::RecordedEvent;
 use tokio_util::sync::CancellationToken;
 
-use super::{Backoff, DeadLetters};
+use super::{Backoff, DeadLetterBox, DeadLetters, Redriven, redrive::Orders};
 use crate::{
     Connection,
     feed::{Feed, FeedError, FeedReader, StreamMessage},
@@ -36,7 +36,7 @@ pub trait Projector: Send + Sync + 'static {
     /// Begins a transaction.
     fn begin(&self) -> impl Future<Output = Result<Self::Transaction, Self::Error>> + Send;
 
-    /// Applies one event in `transaction`.
+    /// Applies one event in `transaction`. One that is in already, which comes again after a redrive, changes nothing.
     fn apply(
         &self,
         transaction: &mut Self::Transaction,
@@ -98,6 +98,8 @@ pub async fn run_projector<P: Projector>(
         projector,
         feed: Feed::new(connection.clone(), P::NAME),
         dead_letters: DeadLetters::new(connection.clone(), P::NAME),
+        letters: DeadLetterBox::new(connection.clone()),
+        connection: connection.clone(),
     };
     let mut failures = 0;
     loop {
@@ -132,6 +134,8 @@ struct Runner<'a, P> {
     projector: &'a P,
     feed: Feed,
     dead_letters: DeadLetters,
+    letters: DeadLetterBox,
+    connection: Connection,
 }
 
 impl<P: Projector> Runner<'_, P> {
@@ -146,9 +150,21 @@ impl<P: Projector> Runner<'_, P> {
             Ok(Err(fatal)) => return RunEnd::Fatal(fatal),
             Err(error) => return RunEnd::Again(error.to_string()),
         };
+        let mut orders = match Orders::listen(&self.connection, P::NAME).await {
+            Ok(orders) => orders,
+            Err(error) => return RunEnd::Again(error.to_string()),
+        };
         tracing::info!(consumer = P::NAME, position, "projection starts");
         while !stop.is_cancelled() {
-            let batch = reader.next_batch(MAX_BATCH).await;
+            let batch = tokio::select! {
+                batch = reader.next_batch(MAX_BATCH) => batch,
+                // Between two batches: no event of the aggregate may come in between.
+                ordered = orders.next() => {
+                    let redriven = self.redrive(position, &ordered.order.subject).await;
+                    ordered.answer(&redriven).await;
+                    continue;
+                }
+            };
             match self.apply(position, &batch).await {
                 Ok(to) => position = to,
                 Err(error) => return RunEnd::Again(error.to_string()),
@@ -165,6 +181,47 @@ impl<P: Projector> Runner<'_, P> {
             return Ok(Err(ConsumerError::AheadOfStream { name, position, last }));
         }
         Ok(Ok(self.feed.after(position).await?))
+    }
+
+    /// Tries the dead letters from `subject` again, oldest first, until one fails.
+    async fn redrive(&self, position: u64, subject: &str) -> Redriven {
+        let mut redriven = Redriven::default();
+        loop {
+            match self.redrive_first(position, subject).await {
+                Ok(None) => return redriven,
+                Ok(Some(Verdict::Applied)) => redriven.done += 1,
+                Ok(Some(Verdict::GiveUp(reason))) => {
+                    return Redriven { failure: Some(reason), ..redriven };
+                }
+                Err(error) => return Redriven { failure: Some(error.to_string()), ..redriven },
+            }
+        }
+    }
+
+    /// Applies the oldest dead letter from `subject`, if there is one, and takes it out.
+    ///
+    /// Committed first: after a crash in between it is tried again, and the projector finds that it has it.
+    async fn redrive_first(
+        &self,
+        position: u64,
+        subject: &str,
+    ) -> Result<Option<Verdict>, BatchError<P::Error>> {
+        let Some(letter) = self.letters.first(P::NAME, subject).await? else { return Ok(None) };
+        let event = match letter.message.event() {
+            Ok(event) => event,
+            Err(error) => return Ok(Some(Verdict::GiveUp(error.to_string()))),
+        };
+        let mut transaction = self.projector.begin().await.map_err(BatchError::Database)?;
+        let verdict = self.projector.apply(&mut transaction, &event).await;
+        let verdict = verdict.map_err(BatchError::Database)?;
+        if verdict == Verdict::Applied {
+            let committed = self.projector.commit(transaction, position, position).await;
+            if !committed.map_err(BatchError::Database)? {
+                return Err(BatchError::Overtaken);
+            }
+            self.letters.remove(letter.sequence).await?;
+        }
+        Ok(Some(verdict))
     }
 
     /// Applies `batch` behind `from` in one transaction; tells the new position.

@@ -9,8 +9,20 @@ use futures_util::StreamExt;
 use tokio_util::sync::CancellationToken;
 
 use self::worker::{Taken, Worker};
-use super::{Backoff, DeadLetters, lanes::Lanes};
+use super::{
+    Backoff, DeadLetterBox, DeadLetters,
+    lanes::Lanes,
+    redrive::{Ordered, Orders},
+};
 use crate::Connection;
+
+/// What stands in the lane of an aggregate.
+enum Job {
+    /// An event.
+    Event(Box<Taken>),
+    /// To try the aggregate's dead letters again: no event of it may come in between.
+    Redrive(Ordered),
+}
 
 /// A consumer's verdict on an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,22 +58,26 @@ pub async fn run_reaction<R: Reaction>(
     stop: &CancellationToken,
 ) {
     let dead_letters = DeadLetters::new(connection.clone(), R::NAME);
-    let worker = Arc::new(Worker::new(reaction, dead_letters, stop.clone()));
+    let letters = DeadLetterBox::new(connection.clone());
+    let worker = Arc::new(Worker::new(reaction, dead_letters, letters, stop.clone()));
     let lanes = Lanes::new();
     let (mut failures, mut floor) = (0, 0);
     while !stop.is_cancelled() {
         let connects = connection.link().borrow().connects;
-        let opened = durable::renew::<R>(connection, &mut floor).await;
-        let reason = match opened {
-            Ok(mut messages) => {
+        let opened = async {
+            let orders = Orders::listen(connection, R::NAME).await?;
+            Ok((durable::renew::<R>(connection, &mut floor).await?, orders))
+        };
+        let reason = match opened.await {
+            Ok((mut messages, mut orders)) => {
                 failures = 0;
                 tokio::select! {
-                    reason = pull(&mut messages, &lanes, &worker) => reason,
+                    reason = pull(&mut messages, &mut orders, &lanes, &worker) => reason,
                     // What the server sent into the old connection comes again after a while, behind newer ones.
                     () = connection.renewed(connects) => "the connection is a new one".to_owned(),
                 }
             }
-            Err(error) => error.to_string(),
+            Err(error) => async_nats::Error::to_string(&error),
         };
         if stop.is_cancelled() {
             break;
@@ -80,29 +96,47 @@ pub async fn run_reaction<R: Reaction>(
 /// Hands messages to their lanes until the stream of them breaks; tells why.
 async fn pull<R: Reaction>(
     messages: &mut pull::Stream,
-    lanes: &Lanes<Taken>,
+    orders: &mut Orders,
+    lanes: &Lanes<Job>,
     worker: &Arc<Worker<R>>,
 ) -> String {
     loop {
         let message = tokio::select! {
             () = worker.stopping() => return "stopping".to_owned(),
+            ordered = orders.next() => {
+                let lane = ordered.order.subject.clone();
+                submit(lane, Job::Redrive(ordered), lanes, worker);
+                continue;
+            }
             message = messages.next() => message,
         };
         match message {
-            Some(Ok(message)) => submit(message, lanes, worker),
+            Some(Ok(message)) => take(message, lanes, worker),
             Some(Err(error)) => return error.to_string(),
             None => return "the durable's messages ended".to_owned(),
         }
     }
 }
 
-/// Puts a message into the lane of its aggregate.
-fn submit<R: Reaction>(message: Message, lanes: &Lanes<Taken>, worker: &Arc<Worker<R>>) {
+fn take<R: Reaction>(message: Message, lanes: &Lanes<Job>, worker: &Arc<Worker<R>>) {
     let Some(taken) = worker.take(message) else { return };
+    submit(taken.subject().to_owned(), Job::Event(Box::new(taken)), lanes, worker);
+}
+
+/// Puts a job into the lane of its aggregate.
+fn submit<R: Reaction>(lane: String, job: Job, lanes: &Lanes<Job>, worker: &Arc<Worker<R>>) {
     let worker = worker.clone();
-    lanes.submit(taken.subject().to_owned(), taken, move |taken| {
+    lanes.submit(lane, job, move |job| {
         let worker = worker.clone();
-        async move { worker.work(&taken).await }
+        async move {
+            match job {
+                Job::Event(taken) => worker.work(&taken).await,
+                Job::Redrive(ordered) => {
+                    let redriven = worker.redrive(&ordered.order.subject).await;
+                    ordered.answer(&redriven).await;
+                }
+            }
+        }
     });
     #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
     metrics::gauge!("consumer_lanes", "consumer" => R::NAME).set(lanes.len() as f64);

@@ -1,8 +1,11 @@
-use std::sync::{Arc, Mutex};
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicBool, Ordering},
+};
 
 use contracts::article::{ArticleEvent, ArticleUpdated};
 use eventsourcing::RecordedEvent;
-use messaging::consumer::{Outcome, Reaction, run_reaction};
+use messaging::consumer::{self, Outcome, Reaction, RedriveError, Redriven, run_reaction};
 use test_support::{ArticleWriter, NatsServer, eventually};
 use tokio_util::sync::CancellationToken;
 
@@ -10,6 +13,8 @@ use tokio_util::sync::CancellationToken;
 #[derive(Default)]
 struct Recorder {
     seen: Mutex<Vec<(String, u64)>>,
+    /// Whether it can do by now what it gave up on before.
+    mended: AtomicBool,
 }
 
 impl Recorder {
@@ -31,7 +36,9 @@ impl Reaction for Recorder {
         };
         self.seen.lock().expect("unpoisoned").push((title.clone(), event.event.version));
         match title.as_str() {
-            "give up" => Outcome::GiveUp("as the title says".to_owned()),
+            "give up" if !self.mended.load(Ordering::SeqCst) => {
+                Outcome::GiveUp("as the title says".to_owned())
+            }
             "panic" => panic!("as the title says"),
             "retry once" if self.times("retry once") < 2 => Outcome::Retry("once".to_owned()),
             _ => Outcome::Done,
@@ -158,6 +165,51 @@ async fn a_killed_server_and_a_deleted_durable_are_survived() {
     admin.delete_consumer_from_stream("notification", "EVENTS").await.expect("deleted");
     ArticleWriter::new(&server).await.create("ann", "last", "C").await;
     times(&recorder, "last", 1).await;
+    stop.cancel();
+    task.await.expect("it ends when told to");
+}
+
+#[tokio::test]
+async fn a_redrive_after_the_fix_reacts_to_all_that_was_parked_in_order_and_once() {
+    let server = NatsServer::provisioned().await;
+    let writer = ArticleWriter::new(&server).await;
+    let recorder = Arc::new(Recorder::default());
+    let mut article = writer.create("ann", "give up", "C").await;
+    for number in 2..=30 {
+        writer.update(&mut article, &number.to_string(), "C").await;
+    }
+    let subject = format!("events.article.{}", article.id);
+    let admin = server.connect("admin").await;
+    let away = consumer::redrive(&admin, "notification", &subject).await;
+    assert!(matches!(away, Err(RedriveError::NotRunning(_))), "{away:?}");
+
+    let (stop, task) = run(&server, &recorder).await;
+    eventually("thirty dead letters", || async {
+        (server.messages_in("DEAD_LETTERS").await == 30).then_some(())
+    })
+    .await;
+    let redrive = || consumer::redrive(&admin, "notification", &subject);
+    let failure = Some("as the title says".to_owned());
+    assert_eq!(redrive().await.expect("answered"), Redriven { done: 0, failure });
+    assert_eq!(server.messages_in("DEAD_LETTERS").await, 30);
+
+    recorder.mended.store(true, Ordering::SeqCst);
+    let mut done = 0;
+    // More events arrive meanwhile: each is parked behind the others, or follows them.
+    let (redriven, ()) = tokio::join!(redrive(), async {
+        for number in 31..=40 {
+            writer.update(&mut article, &number.to_string(), "C").await;
+        }
+    });
+    done += redriven.expect("answered").done;
+    while server.messages_in("DEAD_LETTERS").await > 0 {
+        done += redrive().await.expect("answered").done;
+    }
+    times(&recorder, "40", 1).await;
+    assert!(done >= 30, "{done} were redriven");
+    let versions: Vec<_> = recorder.seen().iter().map(|(_, version)| *version).collect();
+    let (before, after) = versions.split_at(2);
+    assert_eq!((before, after), (&[1, 1][..], &(1..=40).collect::<Vec<_>>()[..]));
     stop.cancel();
     task.await.expect("it ends when told to");
 }

@@ -13,6 +13,9 @@ const PERMISSIONS: &str = include_str!("../../../../deploy/nats/permissions.conf
 /// The users of that file that have a password.
 const USERS: [&str; 6] = ["ADMIN", "GATEWAY", "ARTICLE", "PROJECTION", "NOTIFICATION", "PUSH"];
 
+/// Where the password of every user stands.
+pub(super) const PASSWORD_FILE: &str = "password";
+
 /// Writes the configuration into `dir`; tells its path.
 pub(super) fn write(dir: &Path, address: SocketAddr, sync: &str) -> anyhow::Result<PathBuf> {
     if !is_sync(sync) {
@@ -49,7 +52,7 @@ fn is_sync(text: &str) -> bool {
 
 /// The password of every user of this installation, generated at the first start.
 pub(super) fn password(dir: &Path) -> anyhow::Result<String> {
-    let path = dir.join("password");
+    let path = dir.join(PASSWORD_FILE);
     auth::generate_key(&path).with_context(|| format!("writing {} failed", path.display()))?;
     let password = fs::read_to_string(&path);
     let password = password.with_context(|| format!("reading {} failed", path.display()))?;

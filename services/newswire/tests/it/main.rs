@@ -3,6 +3,7 @@
 mod app;
 mod architecture;
 mod chaos;
+mod dead;
 mod hostile;
 mod importing;
 mod kill;

@@ -74,7 +74,8 @@ impl Installation {
         .await;
     }
 
-    fn command(&self, program: &str, user: &str) -> Command {
+    /// A program of the workspace, as a NATS user.
+    pub fn command(&self, program: &str, user: &str) -> Command {
         let http = if program == "push" { self.push } else { self.http };
         let mut command = Command::new(binary(program));
         command

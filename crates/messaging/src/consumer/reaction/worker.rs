@@ -15,7 +15,7 @@ use tracing::Instrument;
 
 use super::{Outcome, Reaction};
 use crate::{
-    consumer::{Backoff, DeadLetters},
+    consumer::{Backoff, DeadLetterBox, DeadLetters, Redriven},
     feed::StreamMessage,
 };
 
@@ -43,6 +43,7 @@ impl Taken {
 pub(super) struct Worker<R> {
     reaction: Arc<R>,
     dead_letters: DeadLetters,
+    letters: DeadLetterBox,
     permits: Semaphore,
     /// The positions of the messages that wait or are worked on.
     in_hand: Mutex<HashSet<u64>>,
@@ -67,9 +68,14 @@ enum Settled {
 }
 
 impl<R: Reaction> Worker<R> {
-    pub fn new(reaction: Arc<R>, dead_letters: DeadLetters, stop: CancellationToken) -> Self {
+    pub fn new(
+        reaction: Arc<R>,
+        dead_letters: DeadLetters,
+        letters: DeadLetterBox,
+        stop: CancellationToken,
+    ) -> Self {
         let permits = Semaphore::new(MAX_CONCURRENT);
-        Self { reaction, dead_letters, permits, in_hand: Mutex::default(), stop }
+        Self { reaction, dead_letters, letters, permits, in_hand: Mutex::default(), stop }
     }
 
     /// Returns when it is time to stop.
@@ -104,6 +110,33 @@ impl<R: Reaction> Worker<R> {
             Settled::GivenBack => acknowledge(message, AckKind::Nak(None)).await,
         }
         self.in_hand().remove(&stored.position);
+    }
+
+    /// Tries the dead letters from `subject` again, oldest first, until one fails. Each is taken out when it is done;
+    /// one that was done before a crash is known to the reaction's own record.
+    pub async fn redrive(&self, subject: &str) -> Redriven {
+        let mut redriven = Redriven::default();
+        while !self.stop.is_cancelled() {
+            let letter = match self.letters.first(R::NAME, subject).await {
+                Ok(Some(letter)) => letter,
+                Ok(None) => return redriven,
+                Err(error) => return Redriven { failure: Some(error.to_string()), ..redriven },
+            };
+            let failure = match self.react(&letter.message).await {
+                Outcome::Done => match self.letters.remove(letter.sequence).await {
+                    Ok(_) => None,
+                    Err(error) => Some(error.to_string()),
+                },
+                Outcome::Retry(reason) | Outcome::Wait(reason) | Outcome::GiveUp(reason) => {
+                    Some(reason)
+                }
+            };
+            if failure.is_some() {
+                return Redriven { failure, ..redriven };
+            }
+            redriven.done += 1;
+        }
+        Redriven { failure: Some("the consumer is stopping".to_owned()), ..redriven }
     }
 
     // Nothing panics while the lock is held.

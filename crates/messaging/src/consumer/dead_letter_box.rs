@@ -1,0 +1,124 @@
+use async_nats::HeaderMap;
+use eventsourcing::AggregateId;
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+
+use super::DeadLetterError;
+use crate::{
+    Connection,
+    direct_get::{self, PageSize, Stored},
+    feed::StreamMessage,
+    names::{self, header},
+};
+
+/// How many dead letters one request reads.
+const PAGE: PageSize = PageSize { messages: 200, bytes: 4 * 1024 * 1024 };
+
+/// A message that a consumer gave up on, or that is parked behind one.
+#[derive(Debug, Clone)]
+pub struct DeadLetter {
+    /// Its own position, in the stream of dead letters: what it is called by.
+    pub sequence: u64,
+    /// Who gave up.
+    pub consumer: String,
+    /// Why.
+    pub reason: String,
+    /// When.
+    pub time: Option<OffsetDateTime>,
+    /// The message as it was, subject, headers, body and position.
+    pub message: StreamMessage,
+}
+
+impl DeadLetter {
+    /// The aggregate of its event, when its subject names one.
+    #[must_use]
+    pub fn aggregate_id(&self) -> Option<AggregateId> {
+        self.message.subject.rsplit('.').next()?.parse().ok()
+    }
+
+    fn read(stored: Stored) -> Option<Self> {
+        let headers = stored.message.headers.unwrap_or_default();
+        let text = |name: &str| headers.get(name).map(ToString::to_string);
+        let consumer = text(header::DEAD_CONSUMER)?;
+        let prefix = names::dead_letter(&consumer, "");
+        let time = text(async_nats::header::NATS_TIME_STAMP.as_ref());
+        Some(Self {
+            sequence: stored.position,
+            reason: text(header::DEAD_REASON)?,
+            time: time.and_then(|time| OffsetDateTime::parse(&time, &Rfc3339).ok()),
+            message: StreamMessage {
+                subject: stored.subject.strip_prefix(&prefix)?.to_owned(),
+                headers: original(&headers),
+                payload: stored.message.payload,
+                position: text(header::DEAD_POSITION)?.parse().ok()?,
+            },
+            consumer,
+        })
+    }
+}
+
+/// The headers that the message had before it was a dead letter.
+fn original(headers: &HeaderMap) -> HeaderMap {
+    let mut original = HeaderMap::new();
+    for (name, values) in headers.iter() {
+        let name: &str = name.as_ref();
+        let kept = match name.strip_prefix(header::ORIGINAL_PREFIX) {
+            Some(kept) => kept,
+            None if name.starts_with("Newswire-Dead-") || name.starts_with("Nats-") => continue,
+            None => name,
+        };
+        for value in values {
+            original.append(kept, value.as_str());
+        }
+    }
+    original
+}
+
+/// The dead letters of all consumers, to be looked at and taken out.
+#[derive(Debug, Clone)]
+pub struct DeadLetterBox {
+    connection: Connection,
+}
+
+impl DeadLetterBox {
+    /// The box behind `connection`.
+    #[must_use]
+    pub fn new(connection: Connection) -> Self {
+        Self { connection }
+    }
+
+    /// A page of dead letters behind the sequence `after`, oldest first; empty at the end. `consumer` limits it to one.
+    pub async fn page(
+        &self,
+        consumer: Option<&str>,
+        after: u64,
+    ) -> Result<Vec<DeadLetter>, DeadLetterError> {
+        self.read(&names::dead_letter(consumer.unwrap_or("*"), ">"), after).await
+    }
+
+    /// The oldest dead letter of `consumer` from `subject`.
+    pub async fn first(
+        &self,
+        consumer: &str,
+        subject: &str,
+    ) -> Result<Option<DeadLetter>, DeadLetterError> {
+        let mut page = self.read(&names::dead_letter(consumer, subject), 0).await?;
+        Ok(if page.is_empty() { None } else { Some(page.swap_remove(0)) })
+    }
+
+    /// Takes the dead letter `sequence` out, for good; says whether it was there.
+    pub async fn remove(&self, sequence: u64) -> Result<bool, DeadLetterError> {
+        let failed =
+            |source: async_nats::Error| DeadLetterError::new("removing a dead letter", source);
+        let jetstream = &self.connection.jetstream;
+        let stream = jetstream.get_stream_no_info(names::DEAD_LETTERS).await;
+        let stream = stream.map_err(|error| failed(error.into()))?;
+        stream.delete_message(sequence).await.map_err(|error| failed(error.into()))
+    }
+
+    async fn read(&self, subject: &str, after: u64) -> Result<Vec<DeadLetter>, DeadLetterError> {
+        let stream = names::DEAD_LETTERS;
+        let page = direct_get::read_page(&self.connection, stream, subject, after + 1, PAGE).await;
+        let page = page.map_err(|error| DeadLetterError::new("reading dead letters", error))?;
+        Ok(page.into_iter().filter_map(DeadLetter::read).collect())
+    }
+}

@@ -1,0 +1,131 @@
+//! Trying dead letters again, by the consumer that gave up on them: with the code and the record that it has today.
+
+use std::time::Duration;
+
+use async_nats::{Message, RequestErrorKind, Subscriber, client::Request};
+use futures_util::StreamExt;
+use serde::{Deserialize, Serialize};
+
+use crate::{Connection, names};
+
+/// How long an aggregate's dead letters may take.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// Which dead letters: those of one aggregate.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Order {
+    /// The subject of the aggregate's events.
+    pub subject: String,
+}
+
+/// What became of an aggregate's dead letters.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Redriven {
+    /// How many are done, and gone from the dead letters.
+    pub done: u64,
+    /// Why the next one still fails, if one does; it stays, and those behind it.
+    pub failure: Option<String>,
+}
+
+/// No word from the consumer.
+#[derive(Debug, thiserror::Error)]
+pub enum RedriveError {
+    /// It does not run.
+    #[error("{0} is not running")]
+    NotRunning(String),
+    /// It is still at it, or cut off; asking again is safe.
+    #[error("{0} did not answer in time; redriving again is safe")]
+    TimedOut(String),
+    /// It said something else than expected.
+    #[error("the answer of {consumer} cannot be read: {reason}")]
+    Malformed {
+        /// The consumer.
+        consumer: String,
+        /// What the parser said.
+        reason: String,
+    },
+}
+
+/// Has `consumer` try its dead letters from `subject` again, oldest first, until one fails.
+///
+/// # Errors
+/// See [`RedriveError`].
+pub async fn redrive(
+    connection: &Connection,
+    consumer: &str,
+    subject: &str,
+) -> Result<Redriven, RedriveError> {
+    let malformed = |error: serde_json::Error| RedriveError::Malformed {
+        consumer: consumer.to_owned(),
+        reason: error.to_string(),
+    };
+    let order = Order { subject: subject.to_owned() };
+    let payload = serde_json::to_vec(&order).map_err(malformed)?;
+    let request = Request::new().payload(payload.into()).timeout(Some(PATIENCE));
+    let answer = connection.client.send_request(names::redrive(consumer), request).await;
+    let answer = answer.map_err(|error| match error.kind() {
+        RequestErrorKind::NoResponders => RedriveError::NotRunning(consumer.to_owned()),
+        _ => RedriveError::TimedOut(consumer.to_owned()),
+    })?;
+    serde_json::from_slice(&answer.payload).map_err(malformed)
+}
+
+/// A consumer's side: the orders that it gets.
+pub(crate) struct Orders {
+    connection: Connection,
+    requests: Subscriber,
+}
+
+/// An order, and who waits for what becomes of it.
+pub(crate) struct Ordered {
+    pub order: Order,
+    connection: Connection,
+    request: Message,
+}
+
+impl Orders {
+    /// Listens for orders to `consumer`.
+    pub async fn listen(
+        connection: &Connection,
+        consumer: &str,
+    ) -> Result<Self, async_nats::Error> {
+        let subject = names::redrive(consumer);
+        let requests = connection.client.queue_subscribe(subject, consumer.to_owned()).await?;
+        Ok(Self { connection: connection.clone(), requests })
+    }
+
+    /// The next order. Safe to cancel.
+    pub async fn next(&mut self) -> Ordered {
+        loop {
+            let Some(request) = self.requests.next().await else {
+                // The client is gone, and with it whoever orders.
+                std::future::pending::<()>().await;
+                continue;
+            };
+            let is_inbox = request.reply.as_deref().is_some_and(names::is_inbox);
+            match serde_json::from_slice(&request.payload) {
+                Ok(order) if is_inbox => {
+                    return Ordered { order, connection: self.connection.clone(), request };
+                }
+                _ => tracing::warn!("an order to redrive that is none was dropped"),
+            }
+        }
+    }
+}
+
+impl Ordered {
+    /// Tells what became of it.
+    pub async fn answer(self, redriven: &Redriven) {
+        tracing::info!(
+            subject = self.order.subject,
+            done = redriven.done,
+            failure = redriven.failure,
+            "dead letters redriven"
+        );
+        let Some(reply) = self.request.reply else { return };
+        let payload = serde_json::to_vec(redriven).unwrap_or_default();
+        if let Err(error) = self.connection.client.publish(reply, payload.into()).await {
+            tracing::warn!(%error, "answering an order failed");
+        }
+    }
+}
