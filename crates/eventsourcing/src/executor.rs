@@ -135,8 +135,15 @@ impl<A: Aggregate, S: EventStore, P: SnapshotStore> Executor<A, S, P> {
         C: Command,
         A: Decide<C>,
     {
-        if attempt.root.commands.contains(command.id) {
-            return self.earlier_outcome(command, attempt).await.map(Some);
+        // A command finds what it created, however many others came after it.
+        let is_known = attempt.root.commands.contains(command.id);
+        if is_known || C::CREATES && attempt.root.head.version > 0 {
+            match self.earlier_outcome(command, attempt).await? {
+                // The replica that answered lags behind the one that told of the command.
+                None if is_known => return Err(ExecuteError::OutcomeUnknown(not_there_yet())),
+                None => {}
+                outcome => return Ok(outcome),
+            }
         }
         let (state, commit) =
             match plan(command, attempt.stream.aggregate_id, attempt.fingerprint, &attempt.root)? {
@@ -159,9 +166,12 @@ impl<A: Aggregate, S: EventStore, P: SnapshotStore> Executor<A, S, P> {
                 attempt.unknown = Some(error);
                 Ok(None)
             }
-            Err(AppendError::Failed(error)) => {
-                Err(attempt.give_up(ExecuteError::Unavailable(error)))
+            // An earlier append may have landed all the same: reading back tells.
+            Err(AppendError::Failed(error)) if attempt.unknown.is_some() => {
+                attempt.unknown = Some(error);
+                Ok(None)
             }
+            Err(AppendError::Failed(error)) => Err(ExecuteError::Unavailable(error)),
         }
     }
 
@@ -242,12 +252,12 @@ impl<A: Aggregate, S: EventStore, P: SnapshotStore> Executor<A, S, P> {
         }
     }
 
-    /// The outcome that the command had when it was sent before, from the events themselves.
+    /// The outcome that the command had when it was sent before, from the events themselves; `None` when it has none.
     async fn earlier_outcome<C: Command>(
         &self,
         command: &CommandEnvelope<C>,
         attempt: &Attempt<A>,
-    ) -> Result<Reply<A>, ExecuteError> {
+    ) -> Result<Option<Reply<A>>, ExecuteError> {
         let history = self.history(&attempt.stream).await.map_err(|error| match error {
             // That it is stored is known: nobody may say that nothing was changed.
             ExecuteError::Unavailable(error) => ExecuteError::OutcomeUnknown(error),
@@ -259,23 +269,19 @@ impl<A: Aggregate, S: EventStore, P: SnapshotStore> Executor<A, S, P> {
             root.catch_up(std::slice::from_ref(event))?;
             if event.event.metadata.causation_id == command.id {
                 if event.event.metadata.fingerprint != attempt.fingerprint {
-                    return Ok(Reply::Refused(Refusal::reused()));
+                    return Ok(Some(Reply::Refused(Refusal::reused())));
                 }
                 events.extend(refs(std::slice::from_ref(&event.event)));
                 outcome = Some((root.state.clone(), root.head));
             }
         }
-        match outcome {
-            Some((state, head)) => {
-                Ok(accept(attempt.stream.aggregate_id, state, head, events, true))
-            }
-            // The replica that answered lags behind the one that told of the command.
-            None => Err(ExecuteError::OutcomeUnknown(StoreError::new(
-                "reading the command's events",
-                "they are not there yet",
-            ))),
-        }
+        let id = attempt.stream.aggregate_id;
+        Ok(outcome.map(|(state, head)| accept(id, state, head, events, true)))
     }
+}
+
+fn not_there_yet() -> StoreError {
+    StoreError::new("reading the command's events", "they are not there yet")
 }
 
 impl<A> Attempt<A> {

@@ -67,7 +67,9 @@ impl EventStore for MemoryEventStore {
             }
         }
         for claim in commit.claims.release {
-            contents.claims.remove(&claim);
+            if contents.claims.get(&claim) == Some(&stream.aggregate_id) {
+                contents.claims.remove(&claim);
+            }
         }
         for claim in commit.claims.take {
             contents.claims.insert(claim, stream.aggregate_id);

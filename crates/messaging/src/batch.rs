@@ -3,12 +3,16 @@
 //! On a single node with file storage a batch costs tens of milliseconds, whatever its size, so it is used
 //! only where atomicity across messages is needed.
 
+use std::{sync::Arc, time::Duration};
+
 use async_nats::jetstream::response::Response;
 use async_nats::{HeaderMap, RequestErrorKind, jetstream::publish::PublishAck};
 use bytes::Bytes;
 use eventsourcing::{AppendError, StoreError};
 
-use crate::{Connection, event_store::is_conflict};
+use tokio::sync::Semaphore;
+
+use crate::{Connection, consumer::Backoff, event_store::is_conflict};
 
 const BATCH_ID: &str = "Nats-Batch-Id";
 const BATCH_SEQUENCE: &str = "Nats-Batch-Sequence";
@@ -18,8 +22,24 @@ const BATCH_COMMIT: &str = "Nats-Batch-Commit";
 const ABANDONED: [u64; 2] = [10176, 10210];
 /// A message id of the batch is in the stream already: our own earlier batch, found by reading back.
 const DUPLICATE: u64 = 10201;
-/// How often an abandoned batch is sent again.
-const MAX_ATTEMPTS: u32 = 3;
+/// How often an abandoned batch is sent again, and after which pauses.
+const MAX_ATTEMPTS: u32 = 5;
+const BACKOFF: Backoff =
+    Backoff { base: Duration::from_millis(20), max: Duration::from_millis(500) };
+/// How many batches a process has open at once: the server takes 50 for a stream.
+const MAX_OPEN: usize = 16;
+
+/// The batches of a process. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Batches {
+    open: Arc<Semaphore>,
+}
+
+impl Default for Batches {
+    fn default() -> Self {
+        Self { open: Arc::new(Semaphore::new(MAX_OPEN)) }
+    }
+}
 
 /// A message on its way into a stream.
 pub(crate) struct Outgoing {
@@ -31,8 +51,11 @@ pub(crate) struct Outgoing {
 /// Stores `messages`, all or none; tells the position of the last.
 pub(crate) async fn publish(
     connection: &Connection,
+    batches: &Batches,
     messages: &[Outgoing],
 ) -> Result<u64, AppendError> {
+    let open = batches.open.acquire().await;
+    let _open = open.map_err(|error| StoreError::new("opening a batch", error))?;
     let mut attempt = 1;
     loop {
         match commit(connection, messages).await? {
@@ -46,6 +69,7 @@ pub(crate) async fn publish(
             Response::Err { error }
                 if ABANDONED.contains(&error.error_code().0) && attempt < MAX_ATTEMPTS =>
             {
+                tokio::time::sleep(BACKOFF.pause(attempt)).await;
                 attempt += 1;
             }
             Response::Err { error } => {

@@ -16,7 +16,9 @@ use eventsourcing::{
 };
 
 use crate::{
-    Connection, batch, claims,
+    Connection,
+    batch::{self, Batches},
+    claims,
     consumer::Backoff,
     direct_get, event_codec,
     names::{self, EventSubject, header},
@@ -41,6 +43,7 @@ pub(crate) fn is_conflict(code: u64) -> bool {
 #[derive(Debug, Clone)]
 pub struct JetStreamEventStore {
     connection: Connection,
+    batches: Batches,
     message_ids: bool,
 }
 
@@ -48,7 +51,7 @@ impl JetStreamEventStore {
     /// A store over `connection`.
     #[must_use]
     pub fn new(connection: Connection) -> Self {
-        Self { connection, message_ids: true }
+        Self { connection, batches: Batches::default(), message_ids: true }
     }
 
     /// Leaves it to the expectation alone to tell a repeat.
@@ -116,7 +119,7 @@ impl EventStore for JetStreamEventStore {
         let position = if messages.len() == 1 {
             publish(&self.connection, messages.remove(0)).await?
         } else {
-            batch::publish(&self.connection, &messages).await?
+            batch::publish(&self.connection, &self.batches, &messages).await?
         };
         Ok(Head { version, position })
     }

@@ -4,6 +4,7 @@
 //! for a day. Neither needs the service to be there when the command is sent.
 
 mod client;
+mod in_hand;
 mod operation;
 mod server;
 

@@ -16,6 +16,8 @@ const DUPLICATE_WINDOW: Duration = Duration::from_mins(2);
 const MAX_EVENT: i32 = 512 * 1024;
 /// How long an operation is told, and how long its command may wait.
 const OPERATION_AGE: Duration = Duration::from_hours(24);
+/// How many bytes of commands may wait, and of operations be kept: the disk is for events.
+const MAX_QUEUED_BYTES: i64 = 1024 * 1024 * 1024;
 /// How many commands may wait.
 const MAX_QUEUED: i64 = 1_000_000;
 /// How long a dead letter is kept.
@@ -81,6 +83,7 @@ fn commands(replicas: usize) -> Config {
         // A full queue takes no more, rather than forgetting what it took.
         discard: DiscardPolicy::New,
         max_messages: MAX_QUEUED,
+        max_bytes: MAX_QUEUED_BYTES,
         storage: StorageType::File,
         num_replicas: replicas,
         duplicate_window: DUPLICATE_WINDOW,
@@ -95,6 +98,7 @@ fn operations(replicas: usize) -> Config {
     Config {
         description: Some("Outcomes of commands accepted for later".to_owned()),
         max_age: OPERATION_AGE,
+        max_bytes: MAX_QUEUED_BYTES,
         ..bucket(names::OPERATIONS, names::ALL_OPERATIONS, replicas)
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::response::{IntoResponse, Response};
 use eventsourcing::{Accepted, Command, CommandEnvelope};
-use messaging::{RequestError, ServiceError};
+use messaging::{EnqueueError, RequestError, ServiceError};
 use service_kit::Problem;
 use time::OffsetDateTime;
 
@@ -26,11 +26,20 @@ pub(crate) async fn dispatch<C: Command>(
         let outcome = gateway.commands.send(command).await;
         return reply::accepted(outcome).map(|outcome| accepted(&outcome));
     };
-    if let Some(outcome) = within(gateway, &command, patience).await {
+    let tried = !patience.is_zero();
+    if tried && let Some(outcome) = within(gateway, &command, patience).await {
         return reply::accepted(outcome).map(|outcome| accepted(&outcome));
     }
-    let operation = gateway.queue.enqueue(command).await.map_err(reply::not_enqueued)?;
-    Ok(operations::accepted(&operation, prefer).into_response())
+    match gateway.queue.enqueue(command).await {
+        Ok(operation) => {
+            Ok(operations::accepted(&operation, prefer.applied(patience)).into_response())
+        }
+        // The attempt before may have happened.
+        Err(EnqueueError::Unavailable(_)) if tried => {
+            Err(reply::outcome_unknown("neither the service nor the queue answered"))
+        }
+        Err(error) => Err(reply::not_enqueued(error)),
+    }
 }
 
 /// The outcome of `command` if there is one within `patience`.
@@ -39,9 +48,6 @@ async fn within<C: Command>(
     command: &CommandEnvelope<C>,
     patience: Duration,
 ) -> Option<Result<eventsourcing::Reply<C::Output>, RequestError>> {
-    if patience.is_zero() {
-        return None;
-    }
     // Not executed after that: it may be executed from the queue, and is then a repeat should it have been before.
     let deadline = Some(OffsetDateTime::now_utc() + patience);
     let command = CommandEnvelope { deadline, ..command.clone() };

@@ -105,10 +105,14 @@ pub(crate) fn refused(refusal: Refusal) -> Problem {
     problem
 }
 
-/// 503: the command may wait in the queue or not.
+/// 503 when the command is not in the queue, 504 when nobody knows.
 pub(crate) fn not_enqueued(error: EnqueueError) -> Problem {
     match error {
         EnqueueError::Refused(refusal) => refused(refusal),
+        EnqueueError::Unknown(error) => {
+            tracing::warn!(error = ?error, "putting a command into the queue had no answer");
+            outcome_unknown("the queue did not answer")
+        }
         EnqueueError::Unavailable(error) => unreachable(&error),
     }
 }
@@ -116,9 +120,14 @@ pub(crate) fn not_enqueued(error: EnqueueError) -> Problem {
 /// 503: the queue cannot be reached.
 pub(crate) fn unreachable(error: &StoreError) -> Problem {
     tracing::warn!(error = ?error, "the command queue cannot be reached");
-    let detail =
-        "the command queue cannot be reached; a repeat with the same Idempotency-Key is safe";
+    let detail = "the command queue cannot be reached; nothing was changed";
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail).retry_after(1)
+}
+
+/// 504: it happened or not.
+pub(crate) fn outcome_unknown(what: &str) -> Problem {
+    let detail = format!("{what}; a repeat with the same Idempotency-Key tells what happened");
+    Problem::new(StatusCode::GATEWAY_TIMEOUT, "outcome-unknown", detail).retry_after(1)
 }
 
 fn failed(error: &RequestError) -> Problem {
@@ -134,10 +143,7 @@ fn failed(error: &RequestError) -> Problem {
             "service-unavailable",
             "the service for this is not running; nothing was changed",
         ),
-        RequestError::TimedOut { .. } => timeout(
-            "outcome-unknown",
-            "no answer in time; a repeat with the same Idempotency-Key tells what happened",
-        ),
+        RequestError::TimedOut { .. } => outcome_unknown("no answer in time"),
         RequestError::Service { error, .. } => match error {
             ServiceError::Unavailable => {
                 unavailable("unavailable", "the event store is not available; nothing was changed")
@@ -158,10 +164,7 @@ fn failed(error: &RequestError) -> Problem {
             ServiceError::DeadlineExceeded => {
                 timeout("deadline-exceeded", "the request came too late; nothing was changed")
             }
-            ServiceError::OutcomeUnknown => timeout(
-                "outcome-unknown",
-                "the store did not answer; a repeat with the same Idempotency-Key tells what happened",
-            ),
+            ServiceError::OutcomeUnknown => outcome_unknown("the store did not answer"),
             ServiceError::Internal => Problem::internal(),
         },
         RequestError::Malformed { .. } => Problem::internal(),

@@ -12,6 +12,7 @@ pub(super) async fn run<S: EventStore>(store: &S) {
     a_value_moves_with_the_events(store).await;
     a_stale_writer_takes_nothing(store).await;
     a_repeated_commit_is_a_conflict(store).await;
+    what_is_not_held_is_not_released(store).await;
     of_two_racing_claimants_one_wins(store).await;
 }
 
@@ -97,6 +98,14 @@ async fn a_repeated_commit_is_a_conflict<S: EventStore>(store: &S) {
     let again = store.append(&stream, Head::default(), taking).await;
     assert!(matches!(again, Err(AppendError::Conflict)), "{again:?}");
     assert_eq!(load(store, &stream, Head::default()).await.len(), 1);
+}
+
+async fn what_is_not_held_is_not_released<S: EventStore>(store: &S) {
+    let (one, other, claim) = (stream(), stream(), name());
+    commit(store, &one, Head::default(), taking(1, 1, &[&claim])).await;
+    let head =
+        commit(store, &other, Head::default(), changing(1, 1, &[], &[&claim, &name()])).await;
+    assert_claimed(&store.append(&other, head, taking(2, 2, &[&claim])).await, &claim);
 }
 
 async fn of_two_racing_claimants_one_wins<S: EventStore>(store: &S) {

@@ -1,9 +1,11 @@
 use std::{
     collections::{HashMap, VecDeque, hash_map::Entry},
     future::Future,
+    panic::AssertUnwindSafe,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use futures_util::FutureExt;
 use tokio_util::task::TaskTracker;
 
 /// Work in order within a key, in parallel across keys.
@@ -35,7 +37,8 @@ impl<T: Send + 'static> Lanes<T> {
                 self.tasks.spawn(async move {
                     let mut next = Some(item);
                     while let Some(item) = next {
-                        work(item).await;
+                        // Who panics has told so; those behind it shall not wait for ever.
+                        let _ = AssertUnwindSafe(work(item)).catch_unwind().await;
                         next = advance(&waiting, &key);
                     }
                 });

@@ -21,7 +21,7 @@ enum Job {
     /// An event.
     Event(Box<Taken>),
     /// To try the aggregate's dead letters again: no event of it may come in between.
-    Redrive(Ordered),
+    Redrive(Box<Ordered>),
 }
 
 /// A consumer's verdict on an event.
@@ -105,7 +105,7 @@ async fn pull<R: Reaction>(
             () = worker.stopping() => return "stopping".to_owned(),
             ordered = orders.next() => {
                 let lane = ordered.order.subject.clone();
-                submit(lane, Job::Redrive(ordered), lanes, worker);
+                submit(lane, Job::Redrive(Box::new(ordered)), lanes, worker);
                 continue;
             }
             message = messages.next() => message,

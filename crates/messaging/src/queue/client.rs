@@ -6,9 +6,9 @@ use async_nats::{
 use bytes::Bytes;
 use eventsourcing::{AppendError, Command, CommandEnvelope, OperationId, Refusal, StoreError};
 
-use super::Operation;
+use super::{Operation, operation};
 use crate::{
-    Connection, direct_get,
+    Connection,
     event_store::publish_error,
     names::{self, header},
 };
@@ -20,6 +20,9 @@ pub enum EnqueueError {
     #[error(transparent)]
     Refused(Refusal),
     /// It may wait in the queue or not; the same command again settles it.
+    #[error("nobody knows whether the command is in the queue")]
+    Unknown(#[source] StoreError),
+    /// It is not in the queue.
     #[error(transparent)]
     Unavailable(#[from] StoreError),
 }
@@ -65,8 +68,9 @@ impl CommandQueue {
             .map_err(|error| StoreError::new("writing a command", error))?;
         let subject = names::queued_command(C::CONTEXT, C::VERB);
         self.publish(subject, headers, body.into()).await.map_err(|error| match error {
-            AppendError::Unknown(error) | AppendError::Failed(error) => error,
-            error => StoreError::new("putting a command into the queue", error),
+            AppendError::Failed(error) => EnqueueError::Unavailable(error),
+            AppendError::Unknown(error) => EnqueueError::Unknown(error),
+            error => StoreError::new("putting a command into the queue", error).into(),
         })?;
         Ok(operation)
     }
@@ -97,13 +101,7 @@ impl CommandQueue {
 
     async fn last(&self, subject: &str) -> Result<Option<Operation>, StoreError> {
         self.check_link()?;
-        let Some(last) = direct_get::last(&self.connection, names::OPERATIONS, subject).await?
-        else {
-            return Ok(None);
-        };
-        serde_json::from_slice(&last.payload)
-            .map(Some)
-            .map_err(|error| StoreError::new("reading an operation", error))
+        operation::read(&self.connection, subject).await
     }
 
     async fn publish(

@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use time::OffsetDateTime;
 
+use crate::{Connection, direct_get, names};
+
 /// A command that was accepted for later.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Operation {
@@ -31,6 +33,17 @@ pub struct Outcome {
     pub finished_at: OffsetDateTime,
     /// What the service replied; `None` when it failed: a bug or a damaged store, told in its log.
     pub reply: Option<Reply<Value>>,
+}
+
+/// The operation under the key `subject`, from the leader.
+pub(super) async fn read(
+    connection: &Connection,
+    subject: &str,
+) -> Result<Option<Operation>, StoreError> {
+    let last = direct_get::last(connection, names::OPERATIONS, subject).await?;
+    last.map(|last| serde_json::from_slice(&last.payload))
+        .transpose()
+        .map_err(|error| StoreError::new("reading an operation", error))
 }
 
 impl Operation {

@@ -1,4 +1,7 @@
-use std::{collections::HashMap, future::Future, pin::Pin, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap, future::Future, panic::AssertUnwindSafe, pin::Pin, sync::Arc,
+    time::Duration,
+};
 
 use async_nats::jetstream::{
     AckKind, Message,
@@ -6,13 +9,17 @@ use async_nats::jetstream::{
     message::PublishMessage,
 };
 use bytes::Bytes;
-use eventsourcing::{Command, CommandEnvelope, Reply};
-use futures_util::StreamExt;
+use eventsourcing::{Command, CommandEnvelope, OperationId, Reply};
+use futures_util::{FutureExt, StreamExt};
 use time::OffsetDateTime;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
-use super::{Operation, Outcome};
+use super::{
+    Operation, Outcome,
+    in_hand::{InHand, Taken, acknowledge},
+    operation,
+};
 use crate::{
     Connection,
     consumer::{Backoff, lanes::Lanes},
@@ -24,24 +31,35 @@ use crate::{
 const ACK_WAIT: Duration = Duration::from_secs(30);
 /// How many commands may be in hand.
 const MAX_IN_HAND: i64 = 256;
-/// The pauses of a command that cannot be executed yet, well within the server's patience.
+/// How many the client fetches ahead: those that it has when the connection breaks come again after the wait.
+const PREFETCH: usize = 64;
+/// How long one attempt may take.
+const ATTEMPT: Duration = Duration::from_secs(10);
+/// The pauses of a command that cannot be executed yet, and of a queue that cannot be opened.
 const BACKOFF: Backoff = Backoff { base: Duration::from_millis(100), max: Duration::from_secs(10) };
-/// The pause before the queue is opened again after an error.
-const REOPEN_PAUSE: Duration = Duration::from_millis(250);
+/// When a command that this process cannot read comes again, perhaps to a newer one.
+const UNREADABLE_PAUSE: Duration = Duration::from_secs(30);
 
 type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
-type Prepare = Arc<dyn Fn(&QueueServer, Message) -> Option<(String, Work)> + Send + Sync>;
+type Read = Arc<dyn Fn(&QueueServer, &Message) -> Option<Job> + Send + Sync>;
+
+/// A command that was read: the lane it belongs to, and how it is brought to its end.
+struct Job {
+    lane: String,
+    work: Box<dyn FnOnce(Taken) -> Work + Send>,
+}
 
 /// Executes the commands that wait in the queue for one context. Replicas share the work.
 ///
-/// Commands of one aggregate are executed in the order in which they were accepted, but for those that a process had in
-/// hand when it crashed: they come again after the others. One that cannot be executed yet is tried until it can be,
-/// and holds up its own aggregate only.
+/// One process executes commands of one aggregate one after the other, in the order in which it gets them, and one
+/// that cannot be executed yet holds up its own aggregate only. Between replicas, and around a restart, there is no
+/// order: who needs one names the version that he expects.
 #[derive(Clone)]
 pub struct QueueServer {
     connection: Connection,
     context: &'static str,
-    verbs: HashMap<String, Prepare>,
+    verbs: HashMap<String, Read>,
+    in_hand: InHand,
     stop: CancellationToken,
 }
 
@@ -49,7 +67,7 @@ impl QueueServer {
     /// A server for the commands of `context` until `stop`.
     #[must_use]
     pub fn new(connection: Connection, context: &'static str, stop: CancellationToken) -> Self {
-        Self { connection, context, verbs: HashMap::new(), stop }
+        Self { connection, context, verbs: HashMap::new(), in_hand: InHand::default(), stop }
     }
 
     /// Executes the command `C` with `handler`.
@@ -59,7 +77,7 @@ impl QueueServer {
         F: Fn(CommandEnvelope<C>) -> Fut + Clone + Send + Sync + 'static,
         Fut: Future<Output = Result<Reply<C::Output>, ServiceError>> + Send + 'static,
     {
-        let prepare = move |server: &Self, message: Message| {
+        let read = move |server: &Self, message: &Message| {
             let mut command: CommandEnvelope<C> = serde_json::from_slice(&message.payload).ok()?;
             let headers = message.headers.as_ref();
             command.traceparent = headers
@@ -74,29 +92,37 @@ impl QueueServer {
             );
             let lane = command.aggregate_id().to_string();
             let (server, handler) = (server.clone(), handler.clone());
-            let work = async move { server.finish(&message, command, handler).await };
-            Some((lane, Box::pin(work.instrument(span)) as Work))
+            let work = move |taken| -> Work {
+                let work = async move { server.finish(taken, command, handler).await };
+                Box::pin(work.instrument(span))
+            };
+            Some(Job { lane, work: Box::new(work) })
         };
-        self.verbs.insert(names::queued_command(C::CONTEXT, C::VERB), Arc::new(prepare));
+        self.verbs.insert(names::queued_command(C::CONTEXT, C::VERB), Arc::new(read));
     }
 
     /// Takes commands from the queue until it is time to stop; returns when none is in hand.
     pub async fn run(self) {
         let lanes = Lanes::new();
-        while !self.stop.is_cancelled() {
-            if let Err(error) = self.take(&lanes).await {
-                tracing::warn!(%error, "opening the command queue again");
+        let taking = async {
+            let mut failures = 0;
+            while !self.stop.is_cancelled() {
+                failures += 1;
+                if let Err(error) = self.take(&lanes, &mut failures).await {
+                    tracing::warn!(%error, failures, "opening the command queue again");
+                }
+                self.pause(failures).await;
             }
-            tokio::select! {
-                () = self.stop.cancelled() => {}
-                () = tokio::time::sleep(REOPEN_PAUSE) => {}
-            }
+            lanes.drain().await;
+        };
+        tokio::select! {
+            () = taking => {}
+            () = self.in_hand.keep_alive() => {}
         }
-        lanes.drain().await;
     }
 
     /// Takes commands until something is wrong with the connection or the durable.
-    async fn take(&self, lanes: &Lanes<Work>) -> Result<(), async_nats::Error> {
+    async fn take(&self, lanes: &Lanes<Work>, failures: &mut u32) -> Result<(), async_nats::Error> {
         let connects = self.connection.link().borrow().connects;
         let config = pull::Config {
             durable_name: Some(self.context.to_owned()),
@@ -109,10 +135,17 @@ impl QueueServer {
         };
         let jetstream = &self.connection.jetstream;
         let consumer = jetstream.create_consumer_on_stream(config, names::COMMANDS).await?;
-        let mut messages = consumer.messages().await?;
+        let mut messages = consumer.stream().max_messages_per_batch(PREFETCH).messages().await?;
+        *failures = 0;
         loop {
             let message = tokio::select! {
-                () = self.stop.cancelled() => return Ok(()),
+                () = self.stop.cancelled() => {
+                    // What was fetched ahead is for another process, now.
+                    while let Some(Some(Ok(message))) = messages.next().now_or_never() {
+                        acknowledge(&message, AckKind::Nak(None)).await;
+                    }
+                    return Ok(());
+                }
                 // A server that restarted has forgotten who pulls.
                 () = self.connection.renewed(connects) => return Ok(()),
                 message = messages.next() => message,
@@ -125,83 +158,93 @@ impl QueueServer {
     }
 
     async fn submit(&self, message: Message, lanes: &Lanes<Work>) {
-        let prepare = self.verbs.get(message.subject.as_str());
-        let acknowledge = message.clone();
-        if let Some((lane, work)) = prepare.and_then(|prepare| prepare(self, message)) {
-            return lanes.submit(lane, work, |work| work);
+        let read = self.verbs.get(message.subject.as_str());
+        let Some(job) = read.and_then(|read| read(self, &message)) else {
+            // It was accepted, perhaps by a gateway that is newer than we are.
+            tracing::error!(subject = %message.subject, "a queued command cannot be read");
+            return acknowledge(&message, AckKind::Nak(Some(UNREADABLE_PAUSE))).await;
+        };
+        if let Some(taken) = self.in_hand.take(message) {
+            lanes.submit(job.lane, (job.work)(taken), |work| work);
         }
-        // Only who may write to the queue can have put it there.
-        tracing::error!(subject = %acknowledge.subject, "a command that cannot be read was dropped");
-        settle(&acknowledge, AckKind::Term).await;
     }
 
     /// Brings one command to its end: executed, its outcome kept, acknowledged. In this order.
-    async fn finish<C, F, Fut>(&self, message: &Message, command: CommandEnvelope<C>, handler: F)
+    async fn finish<C, F, Fut>(&self, taken: Taken, command: CommandEnvelope<C>, handler: F)
     where
         C: Command,
         F: Fn(CommandEnvelope<C>) -> Fut,
         Fut: Future<Output = Result<Reply<C::Output>, ServiceError>>,
     {
+        let id = OperationId::of(command.id, command.aggregate_id());
         let mut outcome: Option<Operation> = None;
         for attempt in 1.. {
             if self.stop.is_cancelled() {
-                return settle(message, AckKind::Nak(None)).await;
+                return taken.settle(AckKind::Nak(None)).await;
+            }
+            let kept = match &outcome {
+                None => self.is_finished(id).await,
+                Some(operation) => self.keep(operation).await,
+            };
+            match kept {
+                // A refusal leaves no event: decided a second time it might be an acceptance.
+                Ok(true) => return taken.settle(AckKind::Ack).await,
+                Ok(false) => outcome = attempt_once(&command, &handler).await,
+                Err(error) => tracing::warn!(%error, "reading or keeping an outcome failed"),
             }
             if outcome.is_none() {
-                outcome = self.attempt(&command, &handler).await;
-            }
-            if let Some(operation) = &outcome {
-                match self.keep(operation).await {
-                    Ok(()) => return settle(message, AckKind::Ack).await,
-                    Err(error) => tracing::warn!(%error, "keeping an outcome failed"),
-                }
-            }
-            settle(message, AckKind::Progress).await;
-            tokio::select! {
-                () = self.stop.cancelled() => {}
-                () = tokio::time::sleep(BACKOFF.pause(attempt)) => {}
+                self.pause(attempt).await;
             }
         }
     }
 
-    /// Executes the command once; `None` when it is to be tried again.
-    async fn attempt<C, F, Fut>(
-        &self,
-        command: &CommandEnvelope<C>,
-        handler: &F,
-    ) -> Option<Operation>
-    where
-        C: Command,
-        F: Fn(CommandEnvelope<C>) -> Fut,
-        Fut: Future<Output = Result<Reply<C::Output>, ServiceError>>,
-    {
-        let reply = match handler(command.clone()).await {
-            Ok(reply) => Some(reply),
-            // Trying again mends neither a bug nor a damaged store.
-            Err(ServiceError::Internal) => None,
-            Err(error) => {
-                tracing::warn!(%error, "a queued command is tried again");
-                return None;
+    async fn pause(&self, failures: u32) {
+        if failures > 0 {
+            tokio::select! {
+                () = self.stop.cancelled() => {}
+                () = tokio::time::sleep(BACKOFF.pause(failures)) => {}
             }
-        };
-        let reply = reply.map(|reply| reply.try_map(serde_json::to_value)).transpose().ok()?;
-        let operation = Operation::of(command).ok()?;
-        let outcome = Outcome { finished_at: OffsetDateTime::now_utc(), reply };
-        Some(Operation { outcome: Some(outcome), ..operation })
+        }
     }
 
-    async fn keep(&self, operation: &Operation) -> Result<(), async_nats::Error> {
+    /// Whether the operation has its outcome already: another delivery of its command was faster.
+    async fn is_finished(&self, id: OperationId) -> Result<bool, async_nats::Error> {
+        let subject = names::operation(self.context, id);
+        let operation = operation::read(&self.connection, &subject).await?;
+        Ok(operation.is_some_and(|operation| operation.outcome.is_some()))
+    }
+
+    /// Keeps the outcome; says that it is kept.
+    async fn keep(&self, operation: &Operation) -> Result<bool, async_nats::Error> {
         let subject = names::operation(self.context, operation.id);
         let body = Bytes::from(serde_json::to_vec(operation)?);
         let publish = PublishMessage::build().payload(body);
         self.connection.jetstream.send_publish(subject, publish).await?.await?;
-        Ok(())
+        Ok(true)
     }
 }
 
-/// An acknowledgement that gets lost means another delivery, which the aggregate itself answers.
-async fn settle(message: &Message, kind: AckKind) {
-    if let Err(error) = message.ack_with(kind).await {
-        tracing::warn!(%error, "sending an acknowledgement failed");
-    }
+/// Executes the command once; `None` when it is to be tried again.
+async fn attempt_once<C, F, Fut>(command: &CommandEnvelope<C>, handler: &F) -> Option<Operation>
+where
+    C: Command,
+    F: Fn(CommandEnvelope<C>) -> Fut,
+    Fut: Future<Output = Result<Reply<C::Output>, ServiceError>>,
+{
+    let deadline = Some(OffsetDateTime::now_utc() + ATTEMPT);
+    let handling = handler(CommandEnvelope { deadline, ..command.clone() });
+    // A panic is a bug; its sender shall hear of it, and others shall not wait behind it.
+    let outcome = AssertUnwindSafe(handling).catch_unwind().await;
+    let reply = match outcome.unwrap_or(Err(ServiceError::Internal)) {
+        Ok(reply) => reply.try_map(serde_json::to_value).ok(),
+        // Trying again mends neither a bug nor a damaged store.
+        Err(ServiceError::Internal) => None,
+        Err(error) => {
+            tracing::warn!(%error, "a queued command is tried again");
+            return None;
+        }
+    };
+    let outcome = Outcome { finished_at: OffsetDateTime::now_utc(), reply };
+    let operation = Operation::of(command).ok()?;
+    Some(Operation { outcome: Some(outcome), ..operation })
 }

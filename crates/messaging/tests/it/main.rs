@@ -4,5 +4,6 @@ mod event_store;
 mod feed;
 mod permissions;
 mod projector;
+mod queue;
 mod reaction;
 mod request;

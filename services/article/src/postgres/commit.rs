@@ -121,10 +121,8 @@ async fn change_claims(
     let owner = stream.aggregate_id.as_uuid();
     for claim in in_one_order(&changes.release) {
         let query = sqlx::query(RELEASE).bind(claim.kind()).bind(claim.digest()).bind(owner);
-        let released = query.execute(&mut *connection).await.map_err(not_stored)?;
-        if released.rows_affected() == 0 {
-            return Err(AppendError::Conflict);
-        }
+        // It may not be there: when it became a claim only after this aggregate had the value.
+        query.execute(&mut *connection).await.map_err(not_stored)?;
     }
     for claim in in_one_order(&changes.take) {
         let query = sqlx::query(TAKE).bind(claim.kind()).bind(claim.digest()).bind(owner);
@@ -172,10 +170,10 @@ fn perhaps_stored(error: sqlx::Error) -> AppendError {
     if refused { not_stored(error) } else { AppendError::Unknown(StoreError::new(ACT, error)) }
 }
 
-/// Whether another writer was first: same key, no order among the transactions, or a deadlock.
+/// Whether another writer was first: same key, no order among the transactions, a deadlock, or a lock that was waited for too long.
 fn is_race(error: &sqlx::Error) -> bool {
     error.as_database_error().is_some_and(|error| {
         error.is_unique_violation()
-            || error.code().is_some_and(|code| code == "40001" || code == "40P01")
+            || error.code().is_some_and(|code| ["40001", "40P01", "55P03"].contains(&&*code))
     })
 }

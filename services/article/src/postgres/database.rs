@@ -129,7 +129,11 @@ impl Database {
             .acquire_timeout(CONNECT_PATIENCE)
             .idle_timeout(None)
             .max_lifetime(None)
-            .connect_with(options.options([("synchronous_commit", "off")]))
+            .connect_with(options.options([
+                ("synchronous_commit", "off"),
+                // A frozen process keeps its connection, and with it the lock: the database ends what is silent.
+                ("idle_session_timeout", "20s"),
+            ]))
             .await
     }
 }

@@ -2,6 +2,7 @@
 
 mod first_release;
 mod postgres;
+mod races;
 mod relay;
 mod slugs;
 mod snapshots;
@@ -61,6 +62,16 @@ impl TestService {
         let connection = server.connect("gateway").await;
         let client = RequestClient::new(connection, Duration::from_secs(5));
         Self { server, article, postgres, client, lifecycle: context.lifecycle }
+    }
+
+    /// A second process beside this one, which takes its share of the commands.
+    async fn another(&self) -> Lifecycle {
+        let context = test_support::context();
+        let settings =
+            Settings { nats: self.server.settings("article"), article: self.article.clone() };
+        context.lifecycle.run("article", article::run(settings, context.clone()));
+        ready(&context).await;
+        context.lifecycle
     }
 
     async fn send<C: Command>(&self, command: CommandEnvelope<C>) -> Reply<C::Output> {

@@ -9,6 +9,7 @@ use test_support::eventually;
 use super::{TestService, by_ann, on_each_store, update};
 
 on_each_store! {
+    a_repeated_create_finds_its_article_whatever_came_after_it,
     a_new_process_goes_on_from_the_snapshot,
     a_snapshot_of_another_past_misleads_nobody,
 }
@@ -56,5 +57,17 @@ async fn a_snapshot_of_another_past_misleads_nobody(service: TestService) {
         assert_eq!(accepted.state.title, "again", "version {version} at {position}");
     }
     assert_eq!(service.accept(by_ann(update(&article, "end"))).await.version, VERSIONS + 5);
+    service.lifecycle.finish().await.expect("an orderly end");
+}
+
+async fn a_repeated_create_finds_its_article_whatever_came_after_it(service: TestService) {
+    let create = by_ann(super::create());
+    let first = service.accept(create.clone()).await;
+    // More than an article remembers.
+    for number in 0..1030 {
+        service.accept(by_ann(update(&first.state, &number.to_string()))).await;
+    }
+    let again = service.accept(create).await;
+    assert_eq!((again.version, again.position, again.repeated), (1, first.position, true));
     service.lifecycle.finish().await.expect("an orderly end");
 }

@@ -18,7 +18,7 @@ pub(crate) struct Prefer {
 
 impl Prefer {
     pub(super) fn read(headers: &HeaderMap) -> Self {
-        let mut prefer = Self::default();
+        let (mut prefer, mut seen_wait) = (Self::default(), false);
         let values = headers.get_all(PREFER).iter().filter_map(|value| value.to_str().ok());
         for preference in values.flat_map(|value| value.split(',')) {
             // Parameters behind a semicolon are for preferences that have some.
@@ -27,7 +27,10 @@ impl Prefer {
             let (name, value) = (name.trim().to_ascii_lowercase(), value.trim().trim_matches('"'));
             match name.as_str() {
                 "respond-async" => prefer.respond_async = true,
-                "wait" if prefer.wait.is_none() => prefer.wait = value.parse().ok(),
+                "wait" if !seen_wait => {
+                    seen_wait = true;
+                    prefer.wait = value.parse().ok();
+                }
                 _ => {}
             }
         }
@@ -43,14 +46,12 @@ impl Prefer {
         }
     }
 
-    /// What a response that leaves the command to the queue says it has followed.
-    pub(crate) fn applied(self) -> HeaderValue {
-        match self.wait {
-            // Digits make a header value, always.
-            Some(seconds) => HeaderValue::try_from(format!("wait={seconds}"))
-                .unwrap_or(HeaderValue::from_static("respond-async")),
-            None => HeaderValue::from_static("respond-async"),
-        }
+    /// What a response that leaves the command to the queue after `patience` says it has followed.
+    pub(crate) fn applied(self, patience: Duration) -> HeaderValue {
+        let wait = self.wait.map(|_| format!("wait={}", patience.as_secs()));
+        // Digits make a header value, always.
+        wait.and_then(|wait| HeaderValue::try_from(wait).ok())
+            .unwrap_or(HeaderValue::from_static("respond-async"))
     }
 }
 
@@ -73,6 +74,7 @@ mod tests {
         assert_eq!(prefer(&["Respond-Async", "WAIT = \"10\"; x=y, wait=3"]), both);
         assert_eq!(prefer(&["return=minimal, wait=soon", "wait=-1", ",;="]), none);
         assert_eq!(prefer(&["wait=99999999999"]), none);
+        assert_eq!(prefer(&["wait=soon, wait=3"]), none);
     }
 
     #[test]
@@ -82,5 +84,7 @@ mod tests {
         assert_eq!(prefer(&["respond-async"]).patience(longest), Some(Duration::ZERO));
         assert_eq!(prefer(&["wait=2"]).patience(longest), Some(Duration::from_secs(2)));
         assert_eq!(prefer(&["wait=60"]).patience(longest), Some(longest));
+        assert_eq!(prefer(&["wait=60"]).applied(longest), "wait=5");
+        assert_eq!(prefer(&["respond-async"]).applied(Duration::ZERO), "respond-async");
     }
 }
