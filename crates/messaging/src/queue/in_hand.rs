@@ -7,7 +7,7 @@ use std::{
 use async_nats::jetstream::{AckKind, Message};
 
 /// How often messages in hand give a sign of life: well within the server's patience.
-const PROGRESS: Duration = Duration::from_secs(10);
+const PROGRESS: Duration = Duration::from_secs(3);
 
 /// The messages that wait in a lane or are worked on. Cheap to clone.
 #[derive(Debug, Clone, Default)]

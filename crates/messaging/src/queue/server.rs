@@ -28,7 +28,7 @@ use crate::{
 };
 
 /// How long the server waits for a sign of life before it delivers a command again.
-const ACK_WAIT: Duration = Duration::from_secs(30);
+const ACK_WAIT: Duration = Duration::from_secs(10);
 /// How many commands may be in hand.
 const MAX_IN_HAND: i64 = 256;
 /// How many the client fetches ahead: those that it has when the connection breaks come again after the wait.

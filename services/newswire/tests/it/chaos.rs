@@ -48,6 +48,16 @@ struct Sending {
     body: Value,
 }
 
+/// What one sending of a command comes to.
+enum Attempt {
+    /// It has its outcome.
+    Outcome(Outcome),
+    /// It will have it at this path.
+    Later(String),
+    /// Nobody knows.
+    Again,
+}
+
 /// What all clients share.
 struct Run {
     url: String,
@@ -68,13 +78,13 @@ impl Run {
         while self.done.fetch_add(1, Ordering::SeqCst) < self.commands {
             let sending = self.next(lane, earlier.len(), &mut random);
             for _ in 0..random.random_range(1..=3) {
-                self.send(&client, &sending).await;
+                self.send(&client, &sending, random.random_bool(0.2)).await;
             }
             earlier.push(sending);
             // One from the past, long after others have changed the same article.
             let past = &earlier[random.random_range(0..earlier.len())];
             if random.random_bool(0.1) {
-                self.send(&client, past).await;
+                self.send(&client, past, random.random_bool(0.2)).await;
             }
         }
     }
@@ -95,11 +105,16 @@ impl Run {
         Sending { key, method: Method::PUT, path, body: json!({ "title": title, "content": "C" }) }
     }
 
-    /// Sends until there is an outcome, which must be the one that it had before.
-    async fn send(&self, client: &Client, sending: &Sending) {
+    /// Sends until there is an outcome, which must be the one that it had before; `later` leaves it to the queue.
+    async fn send(&self, client: &Client, sending: &Sending, later: bool) {
         let start = std::time::Instant::now();
         let outcome = loop {
-            if let Some(outcome) = self.attempt(client, sending).await {
+            let outcome = match self.attempt(client, sending, later).await {
+                Attempt::Outcome(outcome) => Some(outcome),
+                Attempt::Later(path) => self.end(client, sending, &path).await,
+                Attempt::Again => None,
+            };
+            if let Some(outcome) = outcome {
                 break outcome;
             }
             assert!(start.elapsed() < PATIENCE, "no outcome of {sending:?}");
@@ -119,17 +134,24 @@ impl Run {
         }
     }
 
-    async fn attempt(&self, client: &Client, sending: &Sending) -> Option<Outcome> {
+    async fn attempt(&self, client: &Client, sending: &Sending, later: bool) -> Attempt {
         let url = format!("{}{}", self.url, sending.path);
         let request = client.request(sending.method.clone(), url).bearer_auth(&self.token);
-        let request = request.header("idempotency-key", &sending.key).json(&sending.body);
-        let response = request.send().await.ok()?;
+        let mut request = request.header("idempotency-key", &sending.key).json(&sending.body);
+        if later {
+            request = request.header("prefer", "respond-async");
+        }
+        let Ok(response) = request.send().await else { return Attempt::Again };
         let (status, headers) = (response.status(), response.headers().clone());
         match status {
             StatusCode::CREATED | StatusCode::OK => {}
+            StatusCode::ACCEPTED => {
+                let path = headers["location"].to_str().expect("ASCII");
+                return Attempt::Later(path.to_owned());
+            }
             // In flight, not there, or nobody knows: the same again.
-            StatusCode::CONFLICT if headers.contains_key("retry-after") => return None,
-            StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT => return None,
+            StatusCode::CONFLICT if headers.contains_key("retry-after") => return Attempt::Again,
+            StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT => return Attempt::Again,
             other => panic!("{other} for {sending:?}: {:?}", response.text().await),
         }
         let header = |name: &str| headers[name].to_str().expect("ASCII").to_owned();
@@ -137,18 +159,36 @@ impl Run {
         if headers.contains_key("idempotency-replayed") {
             self.replayed.fetch_add(1, Ordering::Relaxed);
         }
-        let body = response.json().await.ok()?;
+        let Ok(body) = response.json().await else { return Attempt::Again };
         let position = position.parse().expect("a number");
-        Some(Outcome { status: status.as_u16(), etag, position, body })
+        Attempt::Outcome(Outcome { status: status.as_u16(), etag, position, body })
+    }
+
+    /// The outcome of the operation at `path`, as the command itself would have been answered.
+    async fn end(&self, client: &Client, sending: &Sending, path: &str) -> Option<Outcome> {
+        let request = || client.get(format!("{}{path}", self.url)).bearer_auth(&self.token);
+        let operation: Value = eventually("the operation to end", || async {
+            let response = request().send().await.ok()?;
+            let operation: Value = response.json().await.ok()?;
+            matches!(operation["status"].as_str(), Some("done" | "refused" | "failed"))
+                .then_some(operation)
+        })
+        .await;
+        assert_eq!(operation["status"], "done", "{operation} for {sending:?}");
+        let status = if sending.method == Method::POST { 201 } else { 200 };
+        let etag = format!("\"{}\"", operation["version"]);
+        let position = operation["position"].as_u64()?;
+        Some(Outcome { status, etag, position, body: operation["result"].clone() })
     }
 }
 
-/// Kills the article service, its database and the nats-server in turn until every command is sent.
+/// Kills the article service, the nats-server, and the database or the gateway in turn until every command is sent.
 async fn wreck(all: &mut Installation, run: &Run, seed: u64) {
     let mut random = StdRng::seed_from_u64(seed);
     let mut kills = 0;
     while run.done.load(Ordering::SeqCst) < run.commands {
-        let wanted = run.done.load(Ordering::SeqCst) + random.random_range(40..400);
+        let step = (run.commands / 6).min(400);
+        let wanted = run.done.load(Ordering::SeqCst) + random.random_range(step / 3..step);
         eventually("commands to be done, or all", || async {
             let done = run.done.load(Ordering::SeqCst);
             (done >= wanted.min(run.commands)).then_some(())
@@ -159,18 +199,22 @@ async fn wreck(all: &mut Installation, run: &Run, seed: u64) {
                 all.kill("article");
                 all.run("article");
             }
-            (1, Some(postgres)) => {
+            (1, _) => {
+                all.server.kill();
+                all.server.restart();
+            }
+            (_, Some(postgres)) => {
                 postgres.kill().await;
                 postgres.restart().await;
             }
-            _ => {
-                all.server.kill();
-                all.server.restart();
+            (_, None) => {
+                all.kill("gateway");
+                all.run("gateway");
             }
         }
         kills += 1;
     }
-    assert!(kills > 0, "nothing was killed");
+    assert!(kills >= 3, "not everything was killed");
 }
 
 /// Each command has one event, versions are dense, and everybody who consumes events has seen each once.
