@@ -24,6 +24,12 @@ impl Article {
         self.view.as_ref()
     }
 
+    /// Whether `actor` is its author, or an editor, who has a say in all of them.
+    pub(crate) fn is_of(&self, actor: &Actor) -> bool {
+        let is_author = |article: &View| actor.user_id == article.author_id;
+        actor.has_role(EDITOR) || self.view.as_ref().is_some_and(is_author)
+    }
+
     /// Whether it was taken down.
     pub(crate) fn is_deleted(&self) -> bool {
         self.deleted
@@ -34,7 +40,7 @@ impl Article {
         let article = self.view.as_ref().ok_or(ArticleRefusal::NotFound)?;
         if self.deleted {
             Err(ArticleRefusal::Deleted)
-        } else if actor.user_id == article.author_id || actor.has_role(EDITOR) {
+        } else if self.is_of(actor) {
             Ok(article)
         } else {
             Err(ArticleRefusal::NotTheAuthor)

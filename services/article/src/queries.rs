@@ -5,7 +5,7 @@ mod history;
 
 use contracts::article::{ArticleRefusal, GetArticleAt, GetHistory};
 use eventsourcing::{
-    AggregateId, Answer, EventStore, Head, LoadError, Query, QueryEnvelope, QueryReply,
+    Actor, AggregateId, Answer, EventStore, Head, LoadError, Query, QueryEnvelope, QueryReply,
     RecordedEvent, Refusal, StreamId,
 };
 use messaging::{RequestServer, ServiceError};
@@ -42,7 +42,7 @@ async fn serve<Q: FromEvents>(server: &RequestServer, store: &Store) -> anyhow::
     let store = store.clone();
     let handler = move |query: QueryEnvelope<Q>| {
         let store = store.clone();
-        async move { read(&store, &query.data).await }
+        async move { read(&store, &query).await }
     };
     Ok(server.query(handler).await?)
 }
@@ -50,9 +50,9 @@ async fn serve<Q: FromEvents>(server: &RequestServer, store: &Store) -> anyhow::
 /// Answers `query` from what is stored now: the past has every position that anybody can know of.
 async fn read<Q: FromEvents>(
     store: &Store,
-    query: &Q,
+    query: &QueryEnvelope<Q>,
 ) -> Result<QueryReply<Q::Answer>, ServiceError> {
-    let stream = StreamId::new(Q::CONTEXT, query.id());
+    let stream = StreamId::new(Q::CONTEXT, query.data.id());
     let events = store.load(&stream, Head::default()).await.map_err(|error: LoadError| {
         tracing::error!(error = format!("{:#}", anyhow::Error::from(error)), "query failed");
         ServiceError::Unavailable
@@ -60,7 +60,8 @@ async fn read<Q: FromEvents>(
     let Some(last) = events.last() else {
         return Ok(QueryReply::Refused(ArticleRefusal::NotFound.into()));
     };
-    match query.answer(&events) {
+    let answer = may_read(&events, query.actor.as_ref()).and_then(|()| query.data.answer(&events));
+    match answer {
         Ok(data) => Ok(QueryReply::Answered(Answer { position: last.position, data })),
         Err(Fault::Refused(refusal)) => Ok(QueryReply::Refused(refusal)),
         Err(error @ Fault::Event(_)) => {
@@ -68,6 +69,19 @@ async fn read<Q: FromEvents>(
             Err(ServiceError::Internal)
         }
     }
+}
+
+/// What was taken down is past for everybody but those who could change it.
+fn may_read(events: &[RecordedEvent], actor: Option<&Actor>) -> Result<(), Fault> {
+    let mut article = Article::default();
+    for event in events {
+        apply(&mut article, event)?;
+    }
+    let is_theirs = |actor| article.is_of(actor);
+    if article.is_deleted() && !actor.is_some_and(is_theirs) {
+        return Err(Refusal::from(ArticleRefusal::Deleted).into());
+    }
+    Ok(())
 }
 
 /// `article` after `event`.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use messaging::names;
 use test_support::NatsServer;
 
 /// How long a denied publish must stay without effect.
@@ -74,4 +75,34 @@ async fn a_guest_may_watch_events() {
         event.headers.expect("headers").get("ce-type").expect("a type").as_str(),
         "article.created"
     );
+}
+
+#[tokio::test]
+async fn only_the_gateway_queues_commands_and_guests_change_nothing() {
+    let server = NatsServer::provisioned().await;
+    let id = "0190b3a0-6b2a-7c3e-9d57-2a1f0c6b7e42";
+    let streams = [
+        (names::COMMANDS, names::queued_command("article", "create")),
+        (names::OPERATIONS, format!("$KV.OPERATIONS.article.{id}")),
+        (names::SNAPSHOTS, format!("$KV.SNAPSHOTS.article.{id}")),
+        (names::EVENTS, format!("events.claim.article-slug.{id}")),
+    ];
+    let guest = async_nats::connect(server.url()).await.expect("guests may connect");
+    let (push, gateway) = (server.client("push").await, server.client("gateway").await);
+    for (stream, subject) in streams {
+        for client in [&guest, &push] {
+            let reply = client.request(subject.clone(), "{}".into());
+            let reply = tokio::time::timeout(MOMENT, reply).await;
+            assert!(!matches!(reply, Ok(Ok(_))), "a stranger wrote to {subject}");
+        }
+        assert_eq!(server.messages_in(stream).await, 0, "{stream}");
+    }
+    let subject = names::queued_command("article", "create");
+    gateway.request(subject, "{}".into()).await.expect("the gateway may");
+    assert_eq!(server.messages_in(names::COMMANDS).await, 1);
+    // Nobody answers these here; who may ask is told so at once, who may not hears nothing.
+    for (subject, allowed) in [("queries.article.get", true), ("queries.article.history", false)] {
+        let asked = tokio::time::timeout(MOMENT, guest.request(subject, "{}".into())).await;
+        assert_eq!(asked.is_ok(), allowed, "{subject}: {asked:?}");
+    }
 }

@@ -236,7 +236,12 @@ async fn an_articles_past_can_be_read_and_gone_back_to() {
     assert_eq!(second.status, 200, "{second:?}");
     assert_eq!(send(app.request(Method::DELETE, &path)).await.status, 204);
 
-    let get = |rest: &str| send(app.anonymous(Method::GET, &format!("{path}{rest}")));
+    // What was taken down is its author's and the editors' business.
+    for past in ["/history", "?version=1"] {
+        let public = send(app.anonymous(Method::GET, &format!("{path}{past}"))).await;
+        assert_eq!(public.status, 410, "{past}: {public:?}");
+    }
+    let get = |rest: &str| send(app.request(Method::GET, &format!("{path}{rest}")));
     let page = get("/history?limit=2").await;
     assert_eq!((page.status, page.body["next"].as_u64()), (200, Some(2)), "{page:?}");
     assert_eq!(page.header("link"), format!("<{path}/history?limit=2&cursor=2>; rel=\"next\""));
