@@ -5,6 +5,7 @@ mod event;
 mod history;
 mod query;
 mod refusal;
+mod tag;
 #[cfg(test)]
 mod tests;
 mod upcast;
@@ -15,6 +16,7 @@ pub use event::{ArticleCreated, ArticleDeleted, ArticleEvent, ArticleUpdated};
 pub use history::{At, Change, GetArticleAt, GetHistory, HistoryEntry, HistoryPage};
 pub use query::{ArticlePage, GetArticle, ListArticles, MAX_PAGE};
 pub use refusal::ArticleRefusal;
+pub use tag::tag_form;
 pub use view::{Article, ArticleSummary};
 
 /// The context's name: the second token of its subjects, the first of its event types.

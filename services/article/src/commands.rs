@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use contracts::article::{Article as View, CONTEXT, CreateArticle, DeleteArticle, UpdateArticle};
-use eventsourcing::{Command, CommandEnvelope, Decide, ExecuteError, Executor, Reply};
+use eventsourcing::{Command, CommandEnvelope, Decide, DecodeError, ExecuteError, Executor, Reply};
 use messaging::{Connection, JetStreamSnapshots, QueueServer, RequestServer, ServiceError};
 use tokio_util::sync::CancellationToken;
 
@@ -112,6 +112,10 @@ fn service_error(error: &ExecuteError) -> ServiceError {
         ExecuteError::Unavailable(_) => ServiceError::Unavailable,
         ExecuteError::Contended => ServiceError::Contended,
         ExecuteError::OutcomeUnknown(_) => ServiceError::OutcomeUnknown,
+        // An event of a newer process: that one can decide, and so can we once we are replaced.
+        ExecuteError::Corrupt(DecodeError::UnknownType(_) | DecodeError::UnknownVersion { .. }) => {
+            ServiceError::Unavailable
+        }
         ExecuteError::Corrupt(_) | ExecuteError::Encode(_) => ServiceError::Internal,
     }
 }

@@ -111,14 +111,39 @@ async fn create(
     .bind(created.content)
     .bind(created.author_id.to_string())
     .bind(created.slug)
-    .bind(Json(created.tags))
+    .bind(Json(&created.tags))
     .bind(&time)
     .bind(&time)
     .bind(i64::try_from(event.position)?)
     .bind(version(event))
     .execute(&mut **transaction)
     .await?;
+    if result.rows_affected() > 0 {
+        tag(transaction, event, &created.tags).await?;
+    }
     Ok(result.rows_affected())
+}
+
+/// The article of `event` has `tags` from now on.
+async fn tag(
+    transaction: &mut Transaction<'static, Sqlite>,
+    event: &RecordedEvent,
+    tags: &[String],
+) -> Result<(), ProjectorError> {
+    let id = event.aggregate_id.to_string();
+    sqlx::query("DELETE FROM article_tags WHERE created_position = (SELECT created_position FROM articles WHERE id = ?)")
+        .bind(&id)
+        .execute(&mut **transaction)
+        .await?;
+    sqlx::query(
+        "INSERT INTO article_tags (tag, created_position)
+         SELECT DISTINCT tag.value, created_position FROM articles, json_each(?) AS tag WHERE articles.id = ?",
+    )
+    .bind(Json(tags))
+    .bind(&id)
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
 }
 
 async fn update(
@@ -134,12 +159,15 @@ async fn update(
     .bind(updated.title)
     .bind(updated.content)
     .bind(updated.slug)
-    .bind(updated.tags.map(Json))
+    .bind(updated.tags.as_ref().map(Json))
     .bind(rfc3339(event.event.time))
     .bind(event.aggregate_id.to_string())
     .bind(version(event))
     .execute(&mut **transaction)
     .await?;
+    if let Some(tags) = updated.tags.filter(|_| result.rows_affected() > 0) {
+        tag(transaction, event, &tags).await?;
+    }
     Ok(result.rows_affected())
 }
 
@@ -158,6 +186,9 @@ async fn delete(
     .bind(version(event))
     .execute(&mut **transaction)
     .await?;
+    if result.rows_affected() > 0 {
+        tag(transaction, event, &[]).await?;
+    }
     Ok(result.rows_affected())
 }
 

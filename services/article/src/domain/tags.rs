@@ -1,5 +1,6 @@
 //! What tags must be, and the one form in which they are kept.
 
+use contracts::article::tag_form;
 use eventsourcing::FieldError;
 
 /// The most tags that an article has.
@@ -19,8 +20,7 @@ pub(crate) fn normalise(tags: &[String]) -> Result<Vec<String>, FieldError> {
     }
     let mut normal: Vec<String> = Vec::with_capacity(tags.len());
     for (index, tag) in tags.iter().enumerate() {
-        let words: Vec<&str> = tag.split_whitespace().collect();
-        let tag = words.join("-").to_lowercase();
+        let tag = tag_form(tag);
         let length = tag.chars().count();
         if !(1..=MAX_LENGTH).contains(&length) || tag.chars().any(char::is_control) {
             let detail = format!("must be 1 to {MAX_LENGTH} characters without control characters");

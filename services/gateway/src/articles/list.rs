@@ -16,11 +16,12 @@ use crate::{
 #[derive(Debug, Deserialize)]
 pub(crate) struct ListParameters {
     author: Option<String>,
+    tag: Option<String>,
     limit: Option<String>,
     cursor: Option<String>,
 }
 
-/// `GET /api/articles?author=&limit=&cursor=`: 200 with a page, newest first.
+/// `GET /api/articles?author=&tag=&limit=&cursor=`: 200 with a page, newest first.
 pub(crate) async fn list(
     State(gateway): State<Gateway>,
     request: QueryRequest,
@@ -33,6 +34,7 @@ pub(crate) async fn list(
             .map(|author| author.parse())
             .transpose()
             .map_err(|error| reply::invalid_field("author", &error))?,
+        tag: parameters.tag,
         limit: number("limit", parameters.limit, "must be a whole number from 1 to 100")?,
         cursor: parameters.cursor,
     };

@@ -217,6 +217,22 @@ async fn a_slug_is_unique_and_tags_are_kept_in_one_form() {
     let read = send(app.request(Method::GET, &path).header("newswire-position", &position)).await;
     assert_eq!((&read.body, &read.body["slug"]), (&changed.body, &json!("first-light")));
     assert_eq!(read.body["tags"], json!([]));
+    let tagged = async |tag: &str, position: &str| {
+        let path = format!("/api/articles?tag={tag}&author=ann&min_position={position}");
+        let page = send(app.anonymous(Method::GET, &path)).await;
+        page.body["items"].as_array().map_or(0, Vec::len)
+    };
+    assert_eq!(tagged("nats", &position).await, 0, "its tags were taken away");
+    let other = send(post(&app, &body("second", &["Event Sourcing"]))).await;
+    let then = other.header("newswire-position");
+    for (tag, count) in [("event-sourcing", 1), ("Event%20SOURCING", 1), ("event", 0), ("", 0)] {
+        assert_eq!(tagged(tag, then).await, count, "{tag}");
+    }
+    let path = format!("/api/articles/{}", other.body["id"].as_str().expect("an id"));
+    let gone = send(app.request(Method::DELETE, &path)).await;
+    assert_eq!(tagged("event-sourcing", gone.header("newswire-position")).await, 0);
+    let path = format!("/api/articles/{}", first.body["id"].as_str().expect("an id"));
+
     let listed = app.list(position.parse().expect("a number")).await;
     assert_eq!((&listed[0]["slug"], listed.len()), (&json!("first-light"), 1));
 

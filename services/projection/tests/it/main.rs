@@ -101,7 +101,8 @@ async fn pages_are_newest_first_complete_and_stable_while_articles_appear() {
     }
     let (mut titles, mut cursor) = (Vec::new(), None);
     loop {
-        let list = ListArticles { limit: Some(10), cursor: cursor.take(), author: None };
+        let list =
+            ListArticles { limit: Some(10), cursor: cursor.take(), ..ListArticles::default() };
         let page = service.list(list, position).await;
         titles.extend(page.items.into_iter().map(|item| item.title));
         position = writer.create("eve", "appears meanwhile", "C").await.head.position;

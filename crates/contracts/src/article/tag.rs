@@ -1,0 +1,6 @@
+/// The one form of a tag: lower case, a hyphen for white space inside. Tags in this form are equal or different.
+#[must_use]
+pub fn tag_form(text: &str) -> String {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    words.join("-").to_lowercase()
+}
