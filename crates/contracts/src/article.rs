@@ -14,7 +14,9 @@ mod view;
 pub use command::{CreateArticle, DeleteArticle, UpdateArticle};
 pub use event::{ArticleCreated, ArticleDeleted, ArticleEvent, ArticleUpdated};
 pub use history::{At, Change, GetArticleAt, GetHistory, HistoryEntry, HistoryPage};
-pub use query::{ArticlePage, GetArticle, ListArticles, MAX_PAGE};
+pub use query::{
+    ArticlePage, GetArticle, ListArticles, MAX_PAGE, SearchArticles, SearchHit, SearchPage,
+};
 pub use refusal::ArticleRefusal;
 pub use tag::tag_form;
 pub use view::{Article, ArticleSummary};

@@ -63,6 +63,9 @@ impl Projector for ArticleProjector {
             Ok(ArticleEvent::Deleted(deleted)) => delete(transaction, event, deleted).await?,
             Err(error) => return Ok(Verdict::GiveUp(error.to_string())),
         };
+        if rows > 0 {
+            index(transaction, event).await?;
+        }
         // An event over a gap must not be applied: the one before it is a dead letter.
         Ok(match rows {
             0 if is_there(transaction, event).await? => Verdict::Applied,
@@ -122,6 +125,22 @@ async fn create(
         tag(transaction, event, &created.tags).await?;
     }
     Ok(result.rows_affected())
+}
+
+/// The words of the article of `event` are found from now on, and no others.
+async fn index(
+    transaction: &mut Transaction<'static, Sqlite>,
+    event: &RecordedEvent,
+) -> Result<(), ProjectorError> {
+    let id = event.aggregate_id.to_string();
+    for statement in [
+        "DELETE FROM articles_search WHERE rowid = (SELECT created_position FROM articles WHERE id = ?)",
+        "INSERT INTO articles_search (rowid, title, content)
+         SELECT created_position, title, content FROM articles WHERE id = ? AND deleted = 0",
+    ] {
+        sqlx::query(statement).bind(&id).execute(&mut **transaction).await?;
+    }
+    Ok(())
 }
 
 /// The article of `event` has `tags` from now on.

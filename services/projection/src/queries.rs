@@ -4,10 +4,11 @@ mod cursor;
 mod get;
 mod list;
 mod row;
+mod search;
 
 use std::{sync::Arc, time::Duration};
 
-use contracts::article::{GetArticle, ListArticles};
+use contracts::article::{GetArticle, ListArticles, SearchArticles};
 use eventsourcing::{Answer, Query, QueryEnvelope, QueryReply, Refusal};
 use messaging::{Connection, RequestServer, ServiceError};
 use sqlx::{Sqlite, Transaction};
@@ -32,6 +33,7 @@ pub(crate) async fn serve(
     };
     register::<GetArticle>(&server, &reader).await?;
     register::<ListArticles>(&server, &reader).await?;
+    register::<SearchArticles>(&server, &reader).await?;
     server.ready().await?;
     Ok(server)
 }

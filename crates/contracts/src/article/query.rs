@@ -30,6 +30,44 @@ pub struct ListArticles {
     pub cursor: Option<String>,
 }
 
+/// Asks `queries.article.search` for articles with all words of a text, best first; answered with a [`SearchPage`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SearchArticles {
+    /// 1 to 200 characters; the first 16 words count.
+    pub text: String,
+    /// Only those of this author.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub author: Option<UserId>,
+    /// Only those with this tag, in any form.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tag: Option<String>,
+    /// 1 to [`MAX_PAGE`]; 20 when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u32>,
+    /// Where the page before this one ended: its `next`, unchanged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+}
+
+/// A page of what was found. Pages end after about a thousand articles.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SearchPage {
+    /// What was found, best first.
+    pub items: Vec<SearchHit>,
+    /// The cursor of the next page; absent on the last one.
+    pub next: Option<String>,
+}
+
+/// An article that was found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SearchHit {
+    /// The article, without its content.
+    #[serde(flatten)]
+    pub article: ArticleSummary,
+    /// Where it was found: HTML, with `<mark>` around the words and nothing else that is not text.
+    pub snippet: String,
+}
+
 /// A page of articles.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ArticlePage {
@@ -43,6 +81,12 @@ impl Query for GetArticle {
     const CONTEXT: &'static str = CONTEXT;
     const NAME: &'static str = "get";
     type Answer = Article;
+}
+
+impl Query for SearchArticles {
+    const CONTEXT: &'static str = CONTEXT;
+    const NAME: &'static str = "search";
+    type Answer = SearchPage;
 }
 
 impl Query for ListArticles {

@@ -3,8 +3,9 @@ use axum::{
     http::{Uri, header},
     response::{AppendHeaders, IntoResponse, Response},
 };
-use contracts::article::ListArticles;
-use serde::Deserialize;
+use contracts::article::{ListArticles, SearchArticles};
+use eventsourcing::Answer;
+use serde::{Deserialize, Serialize};
 use service_kit::Problem;
 
 use crate::{
@@ -15,33 +16,40 @@ use crate::{
 /// The query string. Numbers stay text here, so that a wrong one is named.
 #[derive(Debug, Deserialize)]
 pub(crate) struct ListParameters {
+    q: Option<String>,
     author: Option<String>,
     tag: Option<String>,
     limit: Option<String>,
     cursor: Option<String>,
 }
 
-/// `GET /api/articles?author=&tag=&limit=&cursor=`: 200 with a page, newest first.
+/// `GET /api/articles?q=&author=&tag=&limit=&cursor=`: 200 with a page, newest first, or best first with `q`.
 pub(crate) async fn list(
     State(gateway): State<Gateway>,
     request: QueryRequest,
     uri: Uri,
     Parameters(parameters): Parameters<ListParameters>,
 ) -> Result<Response, Problem> {
-    let list = ListArticles {
-        author: parameters
-            .author
-            .map(|author| author.parse())
-            .transpose()
-            .map_err(|error| reply::invalid_field("author", &error))?,
-        tag: parameters.tag,
-        limit: number("limit", parameters.limit, "must be a whole number from 1 to 100")?,
-        cursor: parameters.cursor,
-    };
-    let answer = reply::answered(gateway.queries.ask(&request.query(list)).await)?;
-    let next = answer.data.next.as_deref().map(|cursor| (header::LINK, next_link(&uri, cursor)));
+    let author = parameters.author.map(|author| author.parse()).transpose();
+    let author = author.map_err(|error| reply::invalid_field("author", &error))?;
+    let limit = number("limit", parameters.limit, "must be a whole number from 1 to 100")?;
+    let (tag, cursor) = (parameters.tag, parameters.cursor);
+    if let Some(text) = parameters.q {
+        let query = request.query(SearchArticles { text, author, tag, limit, cursor });
+        let answer = reply::answered(gateway.queries.ask(&query).await)?;
+        let next = answer.data.next.clone();
+        return Ok(page(&uri, answer, next.as_deref()));
+    }
+    let query = request.query(ListArticles { author, tag, limit, cursor });
+    let answer = reply::answered(gateway.queries.ask(&query).await)?;
+    let next = answer.data.next.clone();
+    Ok(page(&uri, answer, next.as_deref()))
+}
+
+fn page<T: Serialize>(uri: &Uri, answer: Answer<T>, next: Option<&str>) -> Response {
+    let link = next.map(|cursor| (header::LINK, next_link(uri, cursor)));
     let position = reply::position(answer.position);
-    Ok((position, AppendHeaders(next), axum::Json(answer.data)).into_response())
+    (position, AppendHeaders(link), axum::Json(answer.data)).into_response()
 }
 
 /// The link to the next page (RFC 8288): this page's parameters with another cursor.

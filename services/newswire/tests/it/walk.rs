@@ -315,3 +315,67 @@ async fn a_link_can_name_the_position_that_it_needs() {
     let wrong = send(app.anonymous(Method::GET, "/api/articles?min_position=x")).await;
     assert_eq!((wrong.status, &wrong.body["errors"][0]["field"]), (400, &json!("min_position")));
 }
+
+#[tokio::test]
+async fn articles_are_found_by_their_words_best_first() {
+    let app = App::start().await;
+    let article = |title: &str, content: &str| json!({ "title": title, "content": content });
+    let (light, hall) = ("First light", "The old hall was <b>dark</b> before the light came.");
+    let mut position = String::new();
+    for body in [
+        article("The hall", hall),
+        article(light, "The presses ran all night."),
+        article("Weather", "Rain & wind. Größe."),
+    ] {
+        position = send(post(&app, &body)).await.header("newswire-position").to_owned();
+    }
+    let find = async |q: &str, position: &str| {
+        let path = format!("/api/articles?{q}&min_position={position}");
+        let found = send(app.anonymous(Method::GET, &path)).await;
+        assert_eq!(found.status, 200, "{found:?}");
+        found.body
+    };
+    let titles = |page: &Value| {
+        let items = page["items"].as_array().expect("items").iter();
+        items.map(|item| item["title"].as_str().expect("a title").to_owned()).collect::<Vec<_>>()
+    };
+    let found = find("q=light", &position).await;
+    assert_eq!(titles(&found), [light, "The hall"], "the title counts more");
+    let snippet = found["items"][1]["snippet"].as_str().expect("a snippet");
+    assert!(
+        snippet.contains("<mark>light</mark>") && snippet.contains("&lt;b&gt;dark"),
+        "{snippet}"
+    );
+    assert_eq!(titles(&find("q=hall%20LIGHT", &position).await), ["The hall"]);
+    assert_eq!(titles(&find("q=grosse", &position).await), Vec::<String>::new());
+    assert_eq!(titles(&find("q=gr%C3%B6%C3%9Fe", &position).await), ["Weather"]);
+    for odd in ["%22", "*", "a%20OR%20b", "%00", "NEAR(", "-", "title:x", "%F0%9F%A6%80"] {
+        assert_eq!(
+            titles(&find(&format!("q={odd}"), &position).await),
+            Vec::<String>::new(),
+            "{odd}"
+        );
+    }
+
+    // Pages are about what was there at the first one.
+    let first = find("q=the&limit=1", &position).await;
+    let next = first["next"].as_str().expect("there is more").to_owned();
+    let newer = send(post(&app, &article("The the the", "the"))).await;
+    let position = newer.header("newswire-position").to_owned();
+    let second = find(&format!("q=the&limit=1&cursor={next}"), &position).await;
+    assert_ne!(titles(&first), titles(&second));
+    assert!(!titles(&second).contains(&"The the the".to_owned()) && second["next"].is_null());
+
+    let path = format!("/api/articles/{}", newer.body["id"].as_str().expect("an id"));
+    let changed = article("Renamed", "words that were not there before");
+    let changed = send(app.request(Method::PUT, &path).json(&changed)).await;
+    let position = changed.header("newswire-position").to_owned();
+    assert_eq!(titles(&find("q=before%20words", &position).await), ["Renamed"]);
+    let gone = send(app.request(Method::DELETE, &path)).await;
+    let position = gone.header("newswire-position").to_owned();
+    assert_eq!(titles(&find("q=renamed", &position).await), Vec::<String>::new());
+    for wrong in ["q=", "q=a&limit=0", "q=a&cursor=x", &format!("q={}", "x".repeat(201))] {
+        let wrong = send(app.anonymous(Method::GET, &format!("/api/articles?{wrong}"))).await;
+        assert_eq!(wrong.status, 400, "{wrong:?}");
+    }
+}

@@ -14,6 +14,21 @@ pub(super) fn read(cursor: &str) -> Option<i64> {
     (position > 0).then_some(position)
 }
 
+/// The cursor behind `offset` items of those up to the position `newest`.
+pub(super) fn write_pair(newest: i64, offset: i64) -> String {
+    let bytes = [newest.to_be_bytes(), offset.to_be_bytes()].concat();
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// What such a cursor stands for; `None` when it is none of ours.
+pub(super) fn read_pair(cursor: &str) -> Option<(i64, i64)> {
+    let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
+    let (newest, offset) = bytes.split_at_checked(8)?;
+    let newest = i64::from_be_bytes(newest.try_into().ok()?);
+    let offset = i64::from_be_bytes(offset.try_into().ok()?);
+    (newest >= 0 && offset > 0).then_some((newest, offset))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -23,6 +38,9 @@ mod tests {
         assert_eq!(read(&write(42)), Some(42));
         for other in ["", "x", "AAAAAAAAAAA", &write(-1), "🦀"] {
             assert_eq!(read(other), None, "{other}");
+            assert_eq!(read_pair(other), None, "{other}");
         }
+        assert_eq!(read_pair(&write_pair(42, 20)), Some((42, 20)));
+        assert_eq!(read_pair(&write_pair(42, -1)), None);
     }
 }
