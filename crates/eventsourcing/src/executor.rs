@@ -1,22 +1,20 @@
 //! Load, decide, append: the one loop that every command goes through.
 
+mod aggregates;
 mod plan;
 
 use time::OffsetDateTime;
 
 use crate::{
     Accepted, Aggregate, AggregateId, AppendError, Command, CommandEnvelope, Decide, DecodeError,
-    EventRef, EventStore, Fingerprint, Head, LoadError, NewEvent, NoSnapshots, RecordedEvent,
-    Refusal, Reply, SnapshotStore, StoreError, StreamId,
+    EventRef, EventStore, Fingerprint, Head, NewEvent, NoSnapshots, Refusal, Reply, SnapshotStore,
+    StoreError, StreamId,
     cache::{Cache, Root},
-    snapshot,
 };
 use plan::{Plan, plan};
 
 /// How often a command is decided again after another writer was first or nobody answered.
 const MAX_ATTEMPTS: u32 = 16;
-/// An aggregate in use gets a snapshot every so many events, so that little is to be read after a crash.
-const SNAPSHOT_EVERY: u64 = 64;
 
 /// A command was neither accepted nor refused.
 #[derive(Debug, thiserror::Error)]
@@ -191,64 +189,6 @@ impl<A: Aggregate, S: EventStore, P: SnapshotStore> Executor<A, S, P> {
                 Ok(())
             }
             Err(error) => Err(error),
-        }
-    }
-
-    /// Brings `root` up to what the store has; what does not fit the store is forgotten, whoever said so.
-    async fn catch_up(&self, stream: &StreamId, root: &mut Root<A>) -> Result<(), ExecuteError> {
-        if root.head == Head::default()
-            && let Some(bytes) = self.snapshots.load(stream).await
-            && let Some(snapshot) = snapshot::read(&bytes)
-        {
-            *root = snapshot;
-        }
-        if root.head != Head::default() {
-            match self.store.load(stream, root.head).await {
-                Ok(events) => match root.catch_up(&events) {
-                    Err(DecodeError::Gap { .. }) => {}
-                    caught_up => return Ok(caught_up?),
-                },
-                Err(LoadError::UnknownHead) => {}
-                Err(LoadError::Failed(error)) => return Err(ExecuteError::Unavailable(error)),
-            }
-        }
-        *root = Root::default();
-        root.catch_up(&self.history(stream).await?)?;
-        Ok(())
-    }
-
-    /// Every event of `stream`.
-    async fn history(&self, stream: &StreamId) -> Result<Vec<RecordedEvent>, ExecuteError> {
-        self.store.load(stream, Head::default()).await.map_err(|error| match error {
-            LoadError::Failed(error) => ExecuteError::Unavailable(error),
-            LoadError::UnknownHead => {
-                ExecuteError::Unavailable(StoreError::new("reading all events", error))
-            }
-        })
-    }
-
-    /// Keeps `root` for the next command.
-    fn keep(&self, id: AggregateId, mut root: Root<A>) {
-        if root.head.version >= root.snapshot_version + SNAPSHOT_EVERY {
-            self.save(id, &root);
-            root.snapshot_version = root.head.version;
-        }
-        for (id, root) in self.cache.put(id, root) {
-            self.save_if_worth_it(id, &root);
-        }
-    }
-
-    /// A single event is read as quickly as a snapshot.
-    fn save_if_worth_it(&self, id: AggregateId, root: &Root<A>) {
-        if root.head.version > root.snapshot_version.max(1) {
-            self.save(id, root);
-        }
-    }
-
-    fn save(&self, id: AggregateId, root: &Root<A>) {
-        // A state that cannot be written is read from its events.
-        if let Ok(bytes) = snapshot::write(root) {
-            self.snapshots.save(&StreamId::new(A::CONTEXT, id), bytes);
         }
     }
 

@@ -11,5 +11,6 @@ mod later;
 mod ledger;
 mod lifecycle;
 mod processes;
+mod reading;
 mod socket;
 mod walk;
