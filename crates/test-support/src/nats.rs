@@ -3,6 +3,7 @@ use std::{
     net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::atomic::{AtomicU32, Ordering},
 };
 
 use messaging::{Connection, NatsSettings, topology};
@@ -13,6 +14,9 @@ use crate::eventually;
 
 /// The users of `deploy/nats/permissions.conf`. In tests each one's password is its name.
 const USERS: [&str; 6] = ["admin", "gateway", "article", "projection", "notification", "push"];
+
+/// Where ports for servers are looked for.
+const PORTS: std::ops::Range<u16> = 10_000..32_000;
 
 /// A real nats-server on a free port, with JetStream on disk and Newswire's permissions.
 #[derive(Debug)]
@@ -41,7 +45,8 @@ impl NatsServer {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let ports = dir.path().join("ports");
         fs::create_dir(&ports).expect("a folder for the ports file");
-        write_config(dir.path(), "-1", sync);
+        // Its own for good: it keeps it across a restart.
+        write_config(dir.path(), &free_port().to_string(), sync);
         let child = spawn(dir.path());
         let port = eventually("nats-server to tell its port", || async { read_port(&ports) }).await;
         Self { child, port, sync: sync.to_owned(), dir }
@@ -135,10 +140,23 @@ impl Drop for NatsServer {
 }
 
 /// A port that nobody listens on now.
+///
+/// Not one that the system hands out for outgoing connections (from 32768 on): such a connection could take it before
+/// its server does. And no other one than before in this process, so that tests that run together do not meet.
 #[must_use]
 pub fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("a bound address").port()
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    // Test processes that run at the same time start elsewhere.
+    let first = std::process::id().wrapping_mul(211);
+    for _ in 0..PORTS.len() {
+        let next = NEXT.fetch_add(1, Ordering::Relaxed).wrapping_add(first);
+        let port =
+            PORTS.start + u16::try_from(next % u32::from(PORTS.end - PORTS.start)).unwrap_or(0);
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+    panic!("no port of {PORTS:?} is free");
 }
 
 /// The nats-server that tests run on.
