@@ -128,10 +128,26 @@ impl Installation {
 
 impl Drop for Installation {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.tell_last_words();
+        }
         for child in self.children.values_mut() {
             // It may be dead already, which is fine.
             let _ = child.kill();
             let _ = child.wait();
+        }
+    }
+}
+
+impl Installation {
+    /// What each service logged last, for whoever looks into a test that failed.
+    fn tell_last_words(&self) {
+        for service in SERVICES {
+            let log = fs::read_to_string(self.dir.path().join(format!("{service}.log")));
+            let lines: Vec<String> = log.unwrap_or_default().lines().map(str::to_owned).collect();
+            for line in lines.iter().rev().take(5).rev() {
+                eprintln!("{service}: {line}");
+            }
         }
     }
 }
