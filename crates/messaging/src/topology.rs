@@ -93,12 +93,14 @@ fn commands(replicas: usize) -> Config {
     }
 }
 
-/// What became of the commands that were accepted for later.
+/// What became of the commands that were accepted for later. When it is full the oldest go: a queue whose outcomes
+/// could not be kept would stand still.
 fn operations(replicas: usize) -> Config {
     Config {
         description: Some("Outcomes of commands accepted for later".to_owned()),
         max_age: OPERATION_AGE,
         max_bytes: MAX_QUEUED_BYTES,
+        discard: DiscardPolicy::Old,
         ..bucket(names::OPERATIONS, names::ALL_OPERATIONS, replicas)
     }
 }

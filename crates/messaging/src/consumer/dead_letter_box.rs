@@ -1,4 +1,7 @@
-use async_nats::HeaderMap;
+use async_nats::{
+    HeaderMap,
+    jetstream::stream::{DeleteMessageError, DeleteMessageErrorKind},
+};
 use eventsourcing::AggregateId;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
@@ -35,24 +38,27 @@ impl DeadLetter {
         self.message.subject.rsplit('.').next()?.parse().ok()
     }
 
-    fn read(stored: Stored) -> Option<Self> {
+    /// One that lacks something is a dead letter all the same: whoever passed over it would break the order.
+    fn read(stored: Stored) -> Self {
         let headers = stored.message.headers.unwrap_or_default();
         let text = |name: &str| headers.get(name).map(ToString::to_string);
-        let consumer = text(header::DEAD_CONSUMER)?;
-        let prefix = names::dead_letter(&consumer, "");
+        let mut tokens = stored.subject.splitn(3, '.').skip(1);
+        let (consumer, subject) =
+            (tokens.next().unwrap_or_default(), tokens.next().unwrap_or_default());
         let time = text(async_nats::header::NATS_TIME_STAMP.as_ref());
-        Some(Self {
+        let position = text(header::DEAD_POSITION).and_then(|text| text.parse().ok());
+        Self {
             sequence: stored.position,
-            reason: text(header::DEAD_REASON)?,
+            consumer: consumer.to_owned(),
+            reason: text(header::DEAD_REASON).unwrap_or_else(|| "no reason was given".to_owned()),
             time: time.and_then(|time| OffsetDateTime::parse(&time, &Rfc3339).ok()),
             message: StreamMessage {
-                subject: stored.subject.strip_prefix(&prefix)?.to_owned(),
+                subject: subject.to_owned(),
                 headers: original(&headers),
                 payload: stored.message.payload,
-                position: text(header::DEAD_POSITION)?.parse().ok()?,
+                position: position.unwrap_or_default(),
             },
-            consumer,
-        })
+        }
     }
 }
 
@@ -92,7 +98,7 @@ impl DeadLetterBox {
         consumer: Option<&str>,
         after: u64,
     ) -> Result<Vec<DeadLetter>, DeadLetterError> {
-        self.read(&names::dead_letter(consumer.unwrap_or("*"), ">"), after).await
+        self.read(&names::dead_letter(consumer.unwrap_or("*"), ">"), after, PAGE).await
     }
 
     /// The oldest dead letter of `consumer` from `subject`.
@@ -101,8 +107,8 @@ impl DeadLetterBox {
         consumer: &str,
         subject: &str,
     ) -> Result<Option<DeadLetter>, DeadLetterError> {
-        let mut page = self.read(&names::dead_letter(consumer, subject), 0).await?;
-        Ok(if page.is_empty() { None } else { Some(page.swap_remove(0)) })
+        let one = PageSize { messages: 1, ..PAGE };
+        Ok(self.read(&names::dead_letter(consumer, subject), 0, one).await?.pop())
     }
 
     /// Takes the dead letter `sequence` out, for good; says whether it was there.
@@ -112,13 +118,28 @@ impl DeadLetterBox {
         let jetstream = &self.connection.jetstream;
         let stream = jetstream.get_stream_no_info(names::DEAD_LETTERS).await;
         let stream = stream.map_err(|error| failed(error.into()))?;
-        stream.delete_message(sequence).await.map_err(|error| failed(error.into()))
+        match stream.delete_message(sequence).await {
+            Ok(removed) => Ok(removed),
+            Err(error) if is_missing(&error) => Ok(false),
+            Err(error) => Err(failed(error.into())),
+        }
     }
 
-    async fn read(&self, subject: &str, after: u64) -> Result<Vec<DeadLetter>, DeadLetterError> {
+    async fn read(
+        &self,
+        subject: &str,
+        after: u64,
+        size: PageSize,
+    ) -> Result<Vec<DeadLetter>, DeadLetterError> {
         let stream = names::DEAD_LETTERS;
-        let page = direct_get::read_page(&self.connection, stream, subject, after + 1, PAGE).await;
+        let page = direct_get::read_page(&self.connection, stream, subject, after + 1, size).await;
         let page = page.map_err(|error| DeadLetterError::new("reading dead letters", error))?;
-        Ok(page.into_iter().filter_map(DeadLetter::read).collect())
+        Ok(page.into_iter().map(DeadLetter::read).collect())
     }
+}
+
+/// Whether the message to delete is not there: by number, and by what lies at it.
+fn is_missing(error: &DeleteMessageError) -> bool {
+    matches!(error.kind(), DeleteMessageErrorKind::JetStream(error)
+        if [10037, 10043].contains(&error.error_code().0))
 }

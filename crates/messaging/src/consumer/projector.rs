@@ -3,7 +3,10 @@ use std::{error::Error, future::Future};
 use eventsourcing::RecordedEvent;
 use tokio_util::sync::CancellationToken;
 
-use super::{Backoff, DeadLetterBox, DeadLetters, Redriven, redrive::Orders};
+use super::{
+    Backoff, DeadLetterBox, DeadLetters, Redriven,
+    redrive::{MAX_AT_ONCE, Orders},
+};
 use crate::{
     Connection,
     feed::{Feed, FeedError, FeedReader, StreamMessage},
@@ -186,7 +189,7 @@ impl<P: Projector> Runner<'_, P> {
     /// Tries the dead letters from `subject` again, oldest first, until one fails.
     async fn redrive(&self, position: u64, subject: &str) -> Redriven {
         let mut redriven = Redriven::default();
-        loop {
+        while redriven.done < MAX_AT_ONCE {
             match self.redrive_first(position, subject).await {
                 Ok(None) => return redriven,
                 Ok(Some(Verdict::Applied)) => redriven.done += 1,
@@ -196,6 +199,7 @@ impl<P: Projector> Runner<'_, P> {
                 Err(error) => return Redriven { failure: Some(error.to_string()), ..redriven },
             }
         }
+        redriven
     }
 
     /// Applies the oldest dead letter from `subject`, if there is one, and takes it out.

@@ -11,6 +11,9 @@ use crate::{Connection, names};
 /// How long an aggregate's dead letters may take.
 const PATIENCE: Duration = Duration::from_mins(1);
 
+/// How many dead letters one order is about: a projector stands still meanwhile.
+pub(crate) const MAX_AT_ONCE: u64 = 200;
+
 /// Which dead letters: those of one aggregate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Order {
@@ -46,7 +49,8 @@ pub enum RedriveError {
     },
 }
 
-/// Has `consumer` try its dead letters from `subject` again, oldest first, until one fails.
+/// Has `consumer` try its dead letters from `subject` again, oldest first, until one fails or two hundred are done. When
+/// none is done and none fails, there is none.
 ///
 /// # Errors
 /// See [`RedriveError`].

@@ -50,7 +50,9 @@ impl CommandQueue {
         let command = CommandEnvelope { deadline: None, ..command };
         let operation = Operation::of(&command)?;
         // First the operation, then the command: who finds the command done finds what became of it.
-        if let Some(earlier) = self.start(C::CONTEXT, &operation).await? {
+        let earlier = self.start(C::CONTEXT, &operation).await?;
+        let is_repeat = earlier.is_some();
+        if let Some(earlier) = earlier {
             if earlier.fingerprint != operation.fingerprint {
                 return Err(EnqueueError::Refused(Refusal::reused()));
             }
@@ -68,8 +70,10 @@ impl CommandQueue {
             .map_err(|error| StoreError::new("writing a command", error))?;
         let subject = names::queued_command(C::CONTEXT, C::VERB);
         self.publish(subject, headers, body.into()).await.map_err(|error| match error {
-            AppendError::Failed(error) => EnqueueError::Unavailable(error),
-            AppendError::Unknown(error) => EnqueueError::Unknown(error),
+            AppendError::Failed(error) if !is_repeat => EnqueueError::Unavailable(error),
+            AppendError::Failed(error) | AppendError::Unknown(error) => {
+                EnqueueError::Unknown(error)
+            }
             error => StoreError::new("putting a command into the queue", error).into(),
         })?;
         Ok(operation)
@@ -101,7 +105,7 @@ impl CommandQueue {
 
     async fn last(&self, subject: &str) -> Result<Option<Operation>, StoreError> {
         self.check_link()?;
-        operation::read(&self.connection, subject).await
+        Ok(operation::read(&self.connection, subject).await?.0)
     }
 
     async fn publish(

@@ -35,15 +35,17 @@ pub struct Outcome {
     pub reply: Option<Reply<Value>>,
 }
 
-/// The operation under the key `subject`, from the leader.
+/// The operation under the key `subject`, and the sequence that says so, 0 when there is none; from the leader.
 pub(super) async fn read(
     connection: &Connection,
     subject: &str,
-) -> Result<Option<Operation>, StoreError> {
-    let last = direct_get::last(connection, names::OPERATIONS, subject).await?;
-    last.map(|last| serde_json::from_slice(&last.payload))
-        .transpose()
-        .map_err(|error| StoreError::new("reading an operation", error))
+) -> Result<(Option<Operation>, u64), StoreError> {
+    let Some(last) = direct_get::last(connection, names::OPERATIONS, subject).await? else {
+        return Ok((None, 0));
+    };
+    let operation = serde_json::from_slice(&last.payload)
+        .map_err(|error| StoreError::new("reading an operation", error))?;
+    Ok((Some(operation), last.sequence))
 }
 
 impl Operation {

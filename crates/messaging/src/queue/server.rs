@@ -3,10 +3,13 @@ use std::{
     time::Duration,
 };
 
-use async_nats::jetstream::{
-    AckKind, Message,
-    consumer::{AckPolicy, pull},
-    message::PublishMessage,
+use async_nats::{
+    header::NATS_EXPECTED_LAST_SUBJECT_SEQUENCE,
+    jetstream::{
+        AckKind, Message,
+        consumer::{AckPolicy, pull},
+        message::PublishMessage,
+    },
 };
 use bytes::Bytes;
 use eventsourcing::{Command, CommandEnvelope, OperationId, Reply};
@@ -52,7 +55,7 @@ struct Job {
 /// Executes the commands that wait in the queue for one context. Replicas share the work.
 ///
 /// One process executes commands of one aggregate one after the other, in the order in which it gets them, and one
-/// that cannot be executed yet holds up its own aggregate only. Between replicas, and around a restart, there is no
+/// that cannot be executed yet holds up its own aggregate only, as long as fewer than 256 wait like that. Between replicas, and around a restart, there is no
 /// order: who needs one names the version that he expects.
 #[derive(Clone)]
 pub struct QueueServer {
@@ -182,20 +185,45 @@ impl QueueServer {
             if self.stop.is_cancelled() {
                 return taken.settle(AckKind::Nak(None)).await;
             }
-            let kept = match &outcome {
-                None => self.is_finished(id).await,
-                Some(operation) => self.keep(operation).await,
-            };
-            match kept {
-                // A refusal leaves no event: decided a second time it might be an acceptance.
+            match self.step(id, &command, &handler, &mut outcome).await {
                 Ok(true) => return taken.settle(AckKind::Ack).await,
-                Ok(false) => outcome = attempt_once(&command, &handler).await,
+                Ok(false) => {}
                 Err(error) => tracing::warn!(%error, "reading or keeping an outcome failed"),
             }
-            if outcome.is_none() {
-                self.pause(attempt).await;
-            }
+            self.pause(attempt).await;
         }
+    }
+
+    /// Executes the command if it has no outcome yet, and keeps its outcome; says whether it has one.
+    ///
+    /// A refusal leaves no event: decided a second time it might be an acceptance. So the first outcome that is kept
+    /// stays, whoever kept it.
+    async fn step<C, F, Fut>(
+        &self,
+        id: OperationId,
+        command: &CommandEnvelope<C>,
+        handler: &F,
+        outcome: &mut Option<Operation>,
+    ) -> Result<bool, async_nats::Error>
+    where
+        C: Command,
+        F: Fn(CommandEnvelope<C>) -> Fut,
+        Fut: Future<Output = Result<Reply<C::Output>, ServiceError>>,
+    {
+        let subject = names::operation(self.context, id);
+        let (kept, sequence) = operation::read(&self.connection, &subject).await?;
+        if kept.is_some_and(|operation| operation.outcome.is_some()) {
+            return Ok(true);
+        }
+        if outcome.is_none() {
+            *outcome = attempt_once(command, handler).await;
+        }
+        let Some(operation) = outcome else { return Ok(false) };
+        let publish = PublishMessage::build()
+            .header(NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, sequence.to_string())
+            .payload(Bytes::from(serde_json::to_vec(operation)?));
+        let kept = self.connection.jetstream.send_publish(subject, publish).await?.await;
+        kept.map(|_| true).map_err(Into::into)
     }
 
     async fn pause(&self, failures: u32) {
@@ -205,22 +233,6 @@ impl QueueServer {
                 () = tokio::time::sleep(BACKOFF.pause(failures)) => {}
             }
         }
-    }
-
-    /// Whether the operation has its outcome already: another delivery of its command was faster.
-    async fn is_finished(&self, id: OperationId) -> Result<bool, async_nats::Error> {
-        let subject = names::operation(self.context, id);
-        let operation = operation::read(&self.connection, &subject).await?;
-        Ok(operation.is_some_and(|operation| operation.outcome.is_some()))
-    }
-
-    /// Keeps the outcome; says that it is kept.
-    async fn keep(&self, operation: &Operation) -> Result<bool, async_nats::Error> {
-        let subject = names::operation(self.context, operation.id);
-        let body = Bytes::from(serde_json::to_vec(operation)?);
-        let publish = PublishMessage::build().payload(body);
-        self.connection.jetstream.send_publish(subject, publish).await?.await?;
-        Ok(true)
     }
 }
 

@@ -165,8 +165,9 @@ impl RequestServer {
             .map_err(|source| RegisterError { what: subject.clone(), source })?;
         let (permits, tasks) = (self.permits.clone(), self.tasks.clone());
         let stopping = self.stopping.clone();
+        let max_payload = self.client.server_info().max_payload;
         self.tasks.spawn(async move {
-            dispatch(requests, subject, permits, tasks, stopping, answer).await;
+            dispatch(requests, subject, permits, tasks, stopping, max_payload, answer).await;
         });
         Ok(())
     }
@@ -178,6 +179,7 @@ async fn dispatch<F, Fut>(
     permits: Arc<Semaphore>,
     tasks: TaskTracker,
     stopping: CancellationToken,
+    max_payload: usize,
     answer: F,
 ) where
     F: Fn(Bytes, Option<String>) -> Fut + Clone + Send + Sync + 'static,
@@ -195,7 +197,7 @@ async fn dispatch<F, Fut>(
         }
         let answer = answer.clone();
         tasks.spawn(async move {
-            respond(request, answer).await;
+            respond(request, answer, max_payload).await;
             drop(permit);
         });
     }
@@ -205,7 +207,7 @@ async fn dispatch<F, Fut>(
     }
     while let Some(request) = requests.next().await {
         if is_for_us(&request, &subject) {
-            respond(request, answer.clone()).await;
+            respond(request, answer.clone(), max_payload).await;
         }
     }
 }
@@ -224,7 +226,7 @@ fn is_for_us(request: &Request, subject: &str) -> bool {
     is_ours
 }
 
-async fn respond<F, Fut>(request: Request, answer: F)
+async fn respond<F, Fut>(request: Request, answer: F, max_payload: usize)
 where
     F: Fn(Bytes, Option<String>) -> Fut,
     Fut: Future<Output = Result<Bytes, ServiceError>>,
@@ -239,11 +241,21 @@ where
     // A panic is a bug, but its sender shall not wait for the timeout.
     let outcome = AssertUnwindSafe(answer).catch_unwind().await;
     let outcome = outcome.unwrap_or(Err(ServiceError::Internal));
+    let wire = outcome.and_then(|reply| fitting(reply, max_payload));
     let wire =
-        outcome.map_err(|error| WireError { status: error.name().to_owned(), code: error.code() });
+        wire.map_err(|error| WireError { status: error.name().to_owned(), code: error.code() });
     if let Err(error) = request.respond(wire).await {
         tracing::warn!(%error, "sending a reply failed");
     }
+}
+
+/// A reply that does not fit a message is an error: without one its sender would wait in vain.
+fn fitting(reply: Bytes, max_payload: usize) -> Result<Bytes, ServiceError> {
+    if reply.len() <= max_payload {
+        return Ok(reply);
+    }
+    tracing::error!(length = reply.len(), max_payload, "a reply is too large to be sent");
+    Err(ServiceError::Internal)
 }
 
 fn encode(reply: &impl Serialize) -> Result<Bytes, ServiceError> {

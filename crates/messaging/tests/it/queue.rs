@@ -8,8 +8,9 @@ use contracts::article::{Article, UpdateArticle};
 use eventsourcing::{
     Actor, AggregateId, CommandEnvelope, OperationId, Refusal, RefusalKind, Reply,
 };
-use messaging::{CommandQueue, Operation, QueueServer, names};
+use messaging::{CommandQueue, Operation, QueueServer, names, queue::Outcome};
 use test_support::{NatsServer, eventually, user};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 /// The titles that were executed.
@@ -117,4 +118,39 @@ async fn two_replicas_share_the_queue_and_every_command_has_one_outcome() {
         stop.cancel();
         task.await.expect("an orderly end");
     }
+}
+
+#[tokio::test]
+async fn the_first_outcome_that_is_kept_stays() {
+    let server = NatsServer::provisioned().await;
+    let queue = CommandQueue::new(server.connect("gateway").await);
+    let operation = queue.enqueue(update(article(), "slow")).await.expect("queued");
+    let stop = CancellationToken::new();
+    let mut slow = QueueServer::new(server.connect("article").await, "article", stop.clone());
+    let (started, gate) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (entered, open) = (started.clone(), gate.clone());
+    slow.command::<UpdateArticle, _, _>(move |_: CommandEnvelope<UpdateArticle>| {
+        let (entered, open) = (entered.clone(), open.clone());
+        async move {
+            entered.notify_one();
+            open.notified().await;
+            Ok(Reply::<Article>::Refused(Refusal::new(RefusalKind::Conflict, "late", "too late")))
+        }
+    });
+    let task = tokio::spawn(slow.run());
+    started.notified().await;
+    // Another replica is done while this one is still at it.
+    let reply = Some(Reply::Refused(Refusal::new(RefusalKind::Conflict, "first", "first")));
+    let outcome = Outcome { finished_at: operation.created_at, reply };
+    let first = Operation { outcome: Some(outcome), ..operation.clone() };
+    let body = serde_json::to_string(&first).expect("JSON");
+    server.store(&names::operation("article", operation.id), &[], &body).await;
+    gate.notify_one();
+    eventually("the queue to be empty", || async {
+        (server.messages_in(names::COMMANDS).await == 0).then_some(())
+    })
+    .await;
+    assert_eq!(queue.operation(operation.id).await.expect("read"), Some(first));
+    stop.cancel();
+    task.await.expect("an orderly end");
 }

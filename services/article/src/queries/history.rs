@@ -8,6 +8,8 @@ use super::{Fault, FromEvents, apply};
 use crate::domain::Article;
 
 const DEFAULT_PAGE: u32 = 20;
+/// A page ends behind the entry that makes it longer than this: a reply must fit a message.
+const MAX_BYTES: usize = 400 * 1024;
 
 impl FromEvents for GetHistory {
     fn id(&self) -> AggregateId {
@@ -21,16 +23,20 @@ impl FromEvents for GetHistory {
             return Err(Refusal::invalid(vec![FieldError::new("limit", detail)]).into());
         }
         let after = self.after.unwrap_or_default();
-        let (mut article, mut items) = (Article::default(), Vec::new());
+        let (mut article, mut items, mut size) = (Article::default(), Vec::new(), 0);
         for event in events {
-            if items.len() == limit as usize {
+            if items.len() == limit as usize || size > MAX_BYTES {
                 let next = items.last().map(|last: &HistoryEntry| last.version);
                 return Ok(HistoryPage { items, next });
             }
             let before = fields(&article);
             apply(&mut article, event)?;
             if event.event.version > after {
-                items.push(entry(event, changes(before, fields(&article))));
+                let changes = changes(before, fields(&article));
+                let length =
+                    |change: &Change| change.from.to_string().len() + change.to.to_string().len();
+                size += changes.iter().map(length).sum::<usize>();
+                items.push(entry(event, changes));
             }
         }
         Ok(HistoryPage { items, next: None })

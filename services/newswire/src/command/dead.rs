@@ -122,12 +122,16 @@ async fn redrive(
     let progress = progress(aggregates.len(), "aggregates");
     let (mut done, mut failures) = (0, 0);
     for (consumer, subject) in aggregates {
-        let failure = match consumer::redrive(connection, consumer, subject).await {
-            Ok(redriven) => {
-                done += redriven.done;
-                redriven.failure
+        let failure = loop {
+            match consumer::redrive(connection, consumer, subject).await {
+                Ok(redriven) => {
+                    done += redriven.done;
+                    if redriven.failure.is_some() || redriven.done == 0 {
+                        break redriven.failure;
+                    }
+                }
+                Err(error) => break Some(error.to_string()),
             }
-            Err(error) => Some(error.to_string()),
         };
         if let Some(failure) = failure {
             failures += 1;

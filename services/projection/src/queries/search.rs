@@ -10,6 +10,8 @@ const MAX_TEXT: usize = 200;
 const MAX_WORDS: usize = 16;
 /// How far the pages go: whoever has not found it by then looks for something else.
 const MAX_OFFSET: i64 = 1000;
+/// The longest snippet, in Unicode scalar values.
+const MAX_SNIPPET: usize = 300;
 /// What stands around a word that was found, until the text is made safe for HTML.
 const MARKS: [char; 2] = ['\u{1}', '\u{2}'];
 
@@ -22,7 +24,8 @@ struct Found {
 
 impl FromTables for SearchArticles {
     /// Best first: rare words count more than common ones, the title more than the content. The pages are about the
-    /// articles that were there when the first page was read, so new ones do not shift them.
+    /// articles that were there when the first page was read: new ones are on none of them, and can change the order of
+    /// the others only as far as they change how rare a word is.
     async fn answer(&self, tables: &mut Tables) -> Result<SearchPage, Fault> {
         let limit = self.limit.unwrap_or(DEFAULT_PAGE);
         if !(1..=MAX_PAGE).contains(&limit) {
@@ -34,6 +37,7 @@ impl FromTables for SearchArticles {
         let (newest, offset) = match &self.cursor {
             None => (newest(tables).await?, 0),
             Some(cursor) => cursor::read_pair(cursor)
+                .filter(|(_, offset)| *offset < MAX_OFFSET)
                 .ok_or_else(|| invalid("cursor", "must be the next of another page".to_owned()))?,
         };
         let mut query = search(self, newest, offset, i64::from(limit) + 1);
@@ -91,20 +95,31 @@ fn phrases(text: &str) -> String {
     if phrases.is_empty() { "\"\"".to_owned() } else { phrases.join(" ") }
 }
 
-/// The snippet as HTML: text, and `<mark>` around what was found.
+/// The snippet as HTML: text, and `<mark>` around what was found. No longer than [`MAX_SNIPPET`]: what counts as one word
+/// is as long as its author likes.
 fn highlighted(snippet: &str) -> String {
-    let mut html = String::with_capacity(snippet.len() + 32);
-    for char in snippet.chars() {
+    let first = snippet.chars().position(|char| char == MARKS[0]).unwrap_or_default();
+    let seen = snippet.chars().skip(first.saturating_sub(MAX_SNIPPET / 3)).take(MAX_SNIPPET);
+    let (mut html, mut is_open) = (String::with_capacity(snippet.len() + 32), false);
+    for char in seen {
         match char {
             '&' => html.push_str("&amp;"),
             '<' => html.push_str("&lt;"),
             '>' => html.push_str("&gt;"),
             '"' => html.push_str("&quot;"),
             '\'' => html.push_str("&#39;"),
-            char if char == MARKS[0] => html.push_str("<mark>"),
-            char if char == MARKS[1] => html.push_str("</mark>"),
+            // The text may have such characters of its own.
+            char if MARKS.contains(&char) => {
+                if is_open != (char == MARKS[0]) {
+                    is_open = !is_open;
+                    html.push_str(if is_open { "<mark>" } else { "</mark>" });
+                }
+            }
             char => html.push(char),
         }
+    }
+    if is_open {
+        html.push_str("</mark>");
     }
     html
 }
@@ -128,5 +143,14 @@ mod tests {
     fn what_an_author_wrote_stays_text() {
         let snippet = "<b> & \u{1}found\u{2} 'it'";
         assert_eq!(highlighted(snippet), "&lt;b&gt; &amp; <mark>found</mark> &#39;it&#39;");
+        assert_eq!(highlighted("\u{2}a\u{1}\u{1}b"), "a<mark>b</mark>");
+    }
+
+    #[test]
+    fn a_snippet_is_bounded_and_shows_what_was_found() {
+        let html =
+            highlighted(&format!("{}\u{1}found\u{2}{}", "x".repeat(9000), "\"".repeat(9000)));
+        assert!(html.contains("<mark>found</mark>"));
+        assert!(html.chars().count() < MAX_SNIPPET * 6 + 30, "{}", html.len());
     }
 }

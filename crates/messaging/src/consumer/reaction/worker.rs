@@ -15,7 +15,7 @@ use tracing::Instrument;
 
 use super::{Outcome, Reaction};
 use crate::{
-    consumer::{Backoff, DeadLetterBox, DeadLetters, Redriven},
+    consumer::{Backoff, DeadLetterBox, DeadLetters, Redriven, redrive::MAX_AT_ONCE},
     feed::StreamMessage,
 };
 
@@ -116,7 +116,7 @@ impl<R: Reaction> Worker<R> {
     /// one that was done before a crash is known to the reaction's own record.
     pub async fn redrive(&self, subject: &str) -> Redriven {
         let mut redriven = Redriven::default();
-        while !self.stop.is_cancelled() {
+        while redriven.done < MAX_AT_ONCE && !self.stop.is_cancelled() {
             let letter = match self.letters.first(R::NAME, subject).await {
                 Ok(Some(letter)) => letter,
                 Ok(None) => return redriven,
@@ -136,7 +136,7 @@ impl<R: Reaction> Worker<R> {
             }
             redriven.done += 1;
         }
-        Redriven { failure: Some("the consumer is stopping".to_owned()), ..redriven }
+        redriven
     }
 
     // Nothing panics while the lock is held.
