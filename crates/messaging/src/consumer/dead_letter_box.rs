@@ -101,14 +101,14 @@ impl DeadLetterBox {
         self.read(&names::dead_letter(consumer.unwrap_or("*"), ">"), after, PAGE).await
     }
 
-    /// The oldest dead letter of `consumer` from `subject`.
+    /// The dead letter of `consumer` from `subject` whose event is the oldest: those of a rebuild may come behind.
     pub async fn first(
         &self,
         consumer: &str,
         subject: &str,
     ) -> Result<Option<DeadLetter>, DeadLetterError> {
-        let one = PageSize { messages: 1, ..PAGE };
-        Ok(self.read(&names::dead_letter(consumer, subject), 0, one).await?.pop())
+        let page = self.read(&names::dead_letter(consumer, subject), 0, PAGE).await?;
+        Ok(page.into_iter().min_by_key(|letter| letter.message.position))
     }
 
     /// Takes the dead letter `sequence` out, for good; says whether it was there.

@@ -22,7 +22,7 @@ impl TestService {
         let settings = Settings {
             data_dir: data_dir.to_owned(),
             nats: server.settings("projection"),
-            projection: ProjectionSettings { database: String::new(), max_wait_ms: 1000 },
+            projection: ProjectionSettings { max_wait_ms: 1000, ..ProjectionSettings::default() },
         };
         lifecycle.run("projection", projection::run(settings, context.clone()));
         ready(&context).await;
