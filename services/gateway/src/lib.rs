@@ -1,7 +1,10 @@
 #![doc = include_str!("../README.md")]
 
+mod activity;
 mod articles;
+mod authors;
 mod dispatch;
+mod link;
 mod operations;
 mod reply;
 mod request;

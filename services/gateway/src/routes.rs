@@ -2,7 +2,7 @@
 
 use axum::{Router, routing::get};
 
-use crate::{Gateway, articles, operations};
+use crate::{Gateway, activity, articles, authors, operations};
 
 pub(crate) fn routes(gateway: Gateway) -> Router {
     Router::new()
@@ -12,6 +12,9 @@ pub(crate) fn routes(gateway: Gateway) -> Router {
             get(articles::get::get).put(articles::update::update).delete(articles::delete::delete),
         )
         .route("/api/articles/{id}/history", get(articles::history::history))
+        .route("/api/authors", get(authors::list::list))
+        .route("/api/authors/{id}", get(authors::get::get))
+        .route("/api/activity", get(activity::activity))
         .route("/api/operations/{id}", get(operations::get::get))
         .with_state(gateway)
 }

@@ -48,8 +48,8 @@ pub struct Settings {
 /// Runs the service until it is told to stop.
 pub async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
     match settings.projection.place(&settings.data_dir)? {
-        Place::Sqlite(database) => run_on(database, settings, context).await,
-        Place::Postgres(database) => run_on(*database, settings, context).await,
+        Place::Sqlite(database) => Box::pin(run_on(database, settings, context)).await,
+        Place::Postgres(database) => Box::pin(run_on(*database, settings, context)).await,
     }
 }
 

@@ -8,9 +8,8 @@ use eventsourcing::AggregateId;
 use serde::Deserialize;
 use service_kit::Problem;
 
-use super::list::next_link;
 use crate::{
-    Gateway, reply,
+    Gateway, link, reply,
     request::{Id, Parameters, QueryRequest, number},
 };
 
@@ -33,7 +32,7 @@ pub(crate) async fn history(
     let after = number("cursor", parameters.cursor, "must be the next of another page")?;
     let query = request.query(GetHistory { id, after, limit });
     let answer = reply::answered(gateway.queries.ask(&query).await)?;
-    let next = answer.data.next.map(|next| (header::LINK, next_link(&uri, &next.to_string())));
+    let next = answer.data.next.map(|next| (header::LINK, link::next(&uri, &next.to_string())));
     let position = reply::position(answer.position);
     Ok((position, AppendHeaders(next), axum::Json(answer.data)).into_response())
 }

@@ -1,7 +1,7 @@
 use contracts::article::{AuthorPage, ListAuthors};
 use eventsourcing::{Refusal, UserId};
 
-use super::{Fault, FromTables, page, row};
+use super::{Fault, FromTables, cursor, page, row};
 use crate::tables::{AuthorRow, DatabaseError, Seen, Tables};
 
 /// Authors behind an id.
@@ -17,13 +17,11 @@ impl FromTables for ListAuthors {
 
     /// The cursor is the id of the last item.
     fn question(&self) -> Result<Behind, Refusal> {
-        let after: Option<UserId> = self
-            .cursor
-            .as_ref()
-            .map(|cursor| cursor.parse())
-            .transpose()
-            .map_err(|_| page::not_a_cursor())?;
-        let after = after.map(|id| id.to_string()).unwrap_or_default();
+        let read = |cursor: &String| cursor::read_text(cursor)?.parse::<UserId>().ok();
+        let after = match &self.cursor {
+            None => String::new(),
+            Some(cursor) => read(cursor).ok_or_else(page::not_a_cursor)?.to_string(),
+        };
         Ok(Behind { after, limit: page::limit(self.limit)? })
     }
 
@@ -33,7 +31,7 @@ impl FromTables for ListAuthors {
 
     fn answer(question: Behind, mut rows: Self::Rows) -> Result<AuthorPage, Fault> {
         let more = page::cut(&mut rows, question.limit);
-        let next = rows.last().filter(|_| more).map(|row| row.author_id.clone());
+        let next = rows.last().filter(|_| more).map(|row| cursor::write_text(&row.author_id));
         let items = rows.iter().map(row::author).collect::<Result<_, _>>()?;
         Ok(AuthorPage { items, next })
     }
