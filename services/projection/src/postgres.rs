@@ -28,7 +28,9 @@ const CONNECT_PATIENCE: Duration = Duration::from_secs(2);
 const CATALOG: &str = "newswire_projection";
 
 /// What every session of ours is.
-const SESSION: [(&str, &str); 9] = [
+const SESSION: [(&str, &str); 10] = [
+    // That something exists already is no news.
+    ("client_min_messages", "warning"),
     // Rows and position are lost or kept together, and what is lost comes again from the stream.
     ("synchronous_commit", "off"),
     // Everything is looked up by an index. A plan that was made while a table was small, and is kept, must not read all

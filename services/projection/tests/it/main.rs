@@ -2,4 +2,5 @@
 
 mod generations;
 mod reading;
+mod replicas;
 mod service;
