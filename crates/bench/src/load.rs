@@ -41,7 +41,7 @@ impl Measured {
     }
 }
 
-/// Lets `concurrency` clients each store one event after the other, by each of `ways`, for `duration` each.
+/// Lets `concurrency` clients each do one thing after the other, by each of `ways`, for `duration` each.
 ///
 /// The ways take turns, a slice of the time each: a disk or a neighbour that changes its mood meets all of them.
 ///
@@ -74,7 +74,7 @@ async fn slice(concurrency: usize, way: &Arc<dyn Way>) -> anyhow::Result<Vec<Dur
             let mut latencies = Vec::new();
             while Instant::now() < end {
                 let begin = Instant::now();
-                way.store_one().await?;
+                way.once().await?;
                 if begin >= start {
                     latencies.push(begin.elapsed());
                 }

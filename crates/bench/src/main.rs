@@ -4,6 +4,7 @@ mod chart;
 mod http;
 mod load;
 mod loading;
+mod reading;
 mod report;
 mod system;
 mod ways;
@@ -41,6 +42,9 @@ struct Arguments {
     /// How many events the stream has from which aggregates are loaded; 0 to leave that out
     #[arg(long, default_value_t = 1_000_000)]
     events: u64,
+    /// How many events the read model is rebuilt from; 0 to leave the read side out
+    #[arg(long, default_value_t = 200_000)]
+    rebuild_events: u64,
     /// The folder for bench.json and bench.svg
     #[arg(long, default_value = "target/bench")]
     output: PathBuf,
@@ -81,6 +85,9 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     }
     if arguments.events > 0 {
         report.loading = loading::measure(arguments.events).await?;
+    }
+    if arguments.rebuild_events > 0 {
+        report.reading = reading::measure(arguments.rebuild_events, duration).await?;
     }
     println!("{report}");
     report.write(&arguments.output)

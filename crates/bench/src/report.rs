@@ -1,8 +1,11 @@
+mod reading;
+
 use std::{fmt, fs, path::Path};
 
 use anyhow::Context as _;
 use serde::Serialize;
 
+pub use self::reading::{Lag, Read, Reading, Rebuild};
 use crate::{chart, load::Measured};
 
 /// One way, at one concurrency, with one durability.
@@ -80,6 +83,8 @@ pub struct Report {
     pub cells: Vec<Cell>,
     /// Of aggregates in a long stream.
     pub loading: Vec<Loading>,
+    /// Of the read model.
+    pub reading: Reading,
 }
 
 impl Report {
@@ -123,6 +128,6 @@ impl fmt::Display for Report {
         for loading in &self.loading {
             writeln!(f, "{loading}")?;
         }
-        Ok(())
+        write!(f, "{}", self.reading)
     }
 }

@@ -1,4 +1,4 @@
-//! Three ways to store one new event.
+//! Ways to store one new event, and to read.
 
 use std::{future::Future, pin::Pin};
 
@@ -11,17 +11,18 @@ use eventsourcing::{
 use messaging::{RequestClient, event_codec, names::EventSubject};
 use serde_json::json;
 
-use crate::http::Poster;
+use crate::http::Repeater;
 
 /// The content of every article: with its headers, an event of about 1 KiB.
 pub const CONTENT_LENGTH: usize = 400;
 
-type Stored<'a> = Pin<Box<dyn Future<Output = anyhow::Result<()>> + Send + 'a>>;
+/// What comes of it.
+pub type Done<'a> = Pin<Box<dyn Future<Output = anyhow::Result<()>> + Send + 'a>>;
 
-/// A way to store one new event.
+/// A way to store one new event, or to read something.
 pub trait Way: Send + Sync {
-    /// Stores one and returns when that is acknowledged.
-    fn store_one(&self) -> Stored<'_>;
+    /// Does it once and returns when it is acknowledged or answered.
+    fn once(&self) -> Done<'_>;
 }
 
 fn create() -> CreateArticle {
@@ -65,7 +66,7 @@ impl Raw {
 }
 
 impl Way for Raw {
-    fn store_one(&self) -> Stored<'_> {
+    fn once(&self) -> Done<'_> {
         Box::pin(async {
             let (stream, event) = self.event();
             let mut headers: HeaderMap = event_codec::headers(&stream, &event);
@@ -88,7 +89,7 @@ pub struct OverNats {
 }
 
 impl Way for OverNats {
-    fn store_one(&self) -> Stored<'_> {
+    fn once(&self) -> Done<'_> {
         Box::pin(async {
             let slug = self.claims.then(|| CommandId::generate().to_string());
             let data = CreateArticle { slug, ..create() };
@@ -102,18 +103,27 @@ impl Way for OverNats {
 }
 
 /// A POST through the gateway.
-pub struct OverHttp(pub Poster);
+pub struct OverHttp(pub Repeater);
 
 impl OverHttp {
     /// Posts to the gateway at `address` with `token`.
     pub fn new(address: &str, token: &str) -> anyhow::Result<Self> {
         let body = serde_json::to_string(&create())?;
-        Ok(Self(Poster::new(address, "/api/articles", token, &body)))
+        Ok(Self(Repeater::post(address, "/api/articles", token, &body)))
     }
 }
 
 impl Way for OverHttp {
-    fn store_one(&self) -> Stored<'_> {
-        Box::pin(self.0.post(201))
+    fn once(&self) -> Done<'_> {
+        Box::pin(self.0.send(201))
+    }
+}
+
+/// A GET of anything.
+pub struct Get(pub Repeater);
+
+impl Way for Get {
+    fn once(&self) -> Done<'_> {
+        Box::pin(self.0.send(200))
     }
 }

@@ -1,0 +1,58 @@
+//! How fast a generation is filled.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use async_nats::jetstream::consumer::pull::OrderedConfig;
+use futures_util::StreamExt;
+use messaging::names;
+use test_support::NatsServer;
+
+use super::{stage::Stage, writer::Writer};
+use crate::report::Rebuild;
+
+/// Writes a second, while a rebuild goes on.
+const RATE: u64 = 500;
+
+/// How long the bare client takes to consume `events` events, in order, doing nothing with them.
+pub(super) async fn bare(server: &NatsServer, events: u64) -> anyhow::Result<Duration> {
+    let jetstream = async_nats::jetstream::new(server.client("push").await);
+    let config = OrderedConfig {
+        filter_subject: names::EVENTS_OF_AGGREGATES.to_owned(),
+        ..OrderedConfig::default()
+    };
+    let start = Instant::now();
+    let consumer = jetstream.create_consumer_on_stream(config, names::EVENTS).await?;
+    let mut messages = consumer.messages().await?;
+    for _ in 0..events {
+        messages.next().await.context("the stream ended")??;
+    }
+    Ok(start.elapsed())
+}
+
+/// The first filling by the live projector, a rebuild, and a rebuild while articles are written and read.
+pub(super) async fn measure(
+    database: &str,
+    server: &NatsServer,
+    stage: &Stage,
+    events: u64,
+    bare: &Duration,
+) -> anyhow::Result<Vec<Rebuild>> {
+    let mut rows = vec![Rebuild::new(database, "bare consumer", events, *bare, *bare)];
+    stage.reaches(events).await?;
+    let start = Instant::now();
+    stage.rebuild().await?;
+    rows.push(Rebuild::new(database, "rebuild", events, start.elapsed(), *bare));
+    let writer = Writer::start(server, &stage.queries, RATE).await;
+    let start = Instant::now();
+    let rebuilt = stage.rebuild().await;
+    let elapsed = start.elapsed();
+    // A read that failed or was stale is an error here.
+    writer.finish().await?;
+    rebuilt?;
+    rows.push(Rebuild::new(database, "and 500 writes/s", events, elapsed, *bare));
+    for row in &rows {
+        eprintln!("{row}");
+    }
+    Ok(rows)
+}
