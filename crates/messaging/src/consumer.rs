@@ -13,6 +13,7 @@
 mod backoff;
 mod dead_letter;
 mod dead_letter_box;
+mod dead_letter_filter;
 pub(crate) mod lanes;
 mod projector;
 mod reaction;
@@ -21,6 +22,7 @@ mod redrive;
 pub use backoff::Backoff;
 pub use dead_letter::{DeadLetterError, DeadLetters};
 pub use dead_letter_box::{DeadLetter, DeadLetterBox};
+pub use dead_letter_filter::{Chosen, DeadLetterFilter};
 pub use projector::{ConsumerError, Projector, Verdict, run_projector};
 pub use reaction::{Outcome, Reaction, run_reaction};
-pub use redrive::{RedriveError, Redriven, redrive};
+pub use redrive::{RedriveError, Redriven, redrive, redrive_all};

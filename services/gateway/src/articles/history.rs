@@ -8,10 +8,9 @@ use eventsourcing::AggregateId;
 use serde::Deserialize;
 use service_kit::Problem;
 
-use super::list::next_link;
 use crate::{
     Gateway, reply,
-    request::{Id, Parameters, QueryRequest, number},
+    request::{Id, Parameters, QueryRequest, next_link, number},
 };
 
 /// The query string. Numbers stay text here, so that a wrong one is named.

@@ -10,7 +10,7 @@ use service_kit::Problem;
 
 use crate::{
     Gateway, reply,
-    request::{Parameters, QueryRequest, number},
+    request::{Parameters, QueryRequest, next_link, number},
 };
 
 /// The query string. Numbers stay text here, so that a wrong one is named.
@@ -50,12 +50,4 @@ fn page<T: Serialize>(uri: &Uri, answer: Answer<T>, next: Option<&str>) -> Respo
     let link = next.map(|cursor| (header::LINK, next_link(uri, cursor)));
     let position = reply::position(answer.position);
     (position, AppendHeaders(link), axum::Json(answer.data)).into_response()
-}
-
-/// The link to the next page (RFC 8288): this page's parameters with another cursor.
-pub(super) fn next_link(uri: &Uri, cursor: &str) -> String {
-    let kept = uri.query().unwrap_or_default().split('&');
-    let kept = kept.filter(|pair| !pair.is_empty() && !pair.starts_with("cursor="));
-    let pairs: Vec<String> = kept.map(str::to_owned).chain([format!("cursor={cursor}")]).collect();
-    format!("<{}?{}>; rel=\"next\"", uri.path(), pairs.join("&"))
 }

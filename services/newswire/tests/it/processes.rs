@@ -101,7 +101,12 @@ impl Installation {
 
     /// A token for `user`.
     pub fn token(&self, user: &str) -> String {
-        let output = self.command("newswire", "admin").args(["token", "--user", user]).output();
+        self.mint(&["--user", user])
+    }
+
+    /// A token, as the arguments of the command say.
+    pub fn mint(&self, arguments: &[&str]) -> String {
+        let output = self.command("newswire", "admin").arg("token").args(arguments).output();
         let token = String::from_utf8(output.expect("newswire runs").stdout).expect("text");
         token.trim().to_owned()
     }
