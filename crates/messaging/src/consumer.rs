@@ -15,6 +15,7 @@ mod dead_letter;
 mod dead_letter_box;
 mod dead_letter_filter;
 pub(crate) mod lanes;
+mod metrics;
 mod projector;
 mod reaction;
 mod redrive;

@@ -7,3 +7,4 @@ mod projector;
 mod queue;
 mod reaction;
 mod request;
+mod watch;
