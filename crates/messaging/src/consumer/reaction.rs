@@ -46,6 +46,11 @@ pub trait Reaction: Send + Sync + 'static {
     const NAME: &'static str;
     /// The context whose events it wants.
     const CONTEXT: &'static str;
+    /// How often an event that fails is tried before it goes to the dead letters: with the pauses below, for about ten
+    /// minutes.
+    const MAX_ATTEMPTS: u32 = 32;
+    /// The pauses between attempts.
+    const BACKOFF: Backoff = Backoff::DEFAULT;
 
     /// Does it. The same event may come again: the reaction keeps a record of what it did.
     fn react(&self, event: &RecordedEvent) -> impl Future<Output = Outcome> + Send;

@@ -2,6 +2,7 @@
 
 mod event_store;
 mod feed;
+mod lanes;
 mod permissions;
 mod projector;
 mod queue;

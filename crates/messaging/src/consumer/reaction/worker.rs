@@ -19,8 +19,7 @@ use super::{
 };
 use crate::{
     consumer::{
-        Backoff, DeadLetterBox, DeadLetters, Redriven, metrics::ConsumerMetrics,
-        redrive::MAX_AT_ONCE,
+        DeadLetterBox, DeadLetters, Redriven, metrics::ConsumerMetrics, redrive::MAX_AT_ONCE,
     },
     feed::StreamMessage,
 };
@@ -29,8 +28,6 @@ use crate::{
 const PROGRESS: Duration = Duration::from_secs(3);
 /// How many handlers run at once.
 const MAX_CONCURRENT: usize = 16;
-/// How often an event that fails is tried before it goes to the dead letters: for about ten minutes.
-const MAX_ATTEMPTS: u32 = 32;
 
 /// A message in hand: as the server knows it, and as we do.
 pub(super) struct Taken {
@@ -166,7 +163,7 @@ impl<R: Reaction> Worker<R> {
             };
             self.metrics.retried();
             attempts.all += 1;
-            let pause = Backoff::default().pause(attempts.all);
+            let pause = R::BACKOFF.pause(attempts.all);
             tracing::warn!(
                 consumer = R::NAME,
                 position = message.position,
@@ -204,12 +201,12 @@ impl<R: Reaction> Worker<R> {
             _ => match self.react(message).await {
                 Outcome::Done => return Ok(Settled::Done),
                 Outcome::Wait(reason) => return Err(reason),
-                Outcome::Retry(reason) if attempts.failed + 1 < MAX_ATTEMPTS => {
+                Outcome::Retry(reason) if attempts.failed + 1 < R::MAX_ATTEMPTS => {
                     attempts.failed += 1;
                     return Err(reason);
                 }
                 Outcome::Retry(reason) => {
-                    format!("gave up after {MAX_ATTEMPTS} attempts: {reason}")
+                    format!("gave up after {} attempts: {reason}", R::MAX_ATTEMPTS)
                 }
                 Outcome::GiveUp(reason) => reason,
             },
