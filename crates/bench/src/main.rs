@@ -1,7 +1,9 @@
 #![doc = include_str!("../README.md")]
 
 mod chart;
+mod event;
 mod http;
+mod lanes;
 mod load;
 mod loading;
 mod report;
@@ -41,6 +43,10 @@ struct Arguments {
     /// How many events the stream has from which aggregates are loaded; 0 to leave that out
     #[arg(long, default_value_t = 1_000_000)]
     events: u64,
+    /// How many events each of a hundred aggregates has for a reaction; 0 to leave that out. Those of a poisoned one are
+    /// all in hand at once, of which the server allows a thousand
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u64).range(0..=900))]
+    lanes: u64,
     /// The folder for bench.json and bench.svg
     #[arg(long, default_value = "target/bench")]
     output: PathBuf,
@@ -81,6 +87,9 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     }
     if arguments.events > 0 {
         report.loading = loading::measure(arguments.events).await?;
+    }
+    if arguments.lanes > 0 {
+        report.lanes = lanes::measure(arguments.lanes).await?;
     }
     println!("{report}");
     report.write(&arguments.output)
