@@ -1,5 +1,7 @@
 //! Articles: a title and content that an author publishes.
 
+mod activity;
+mod author;
 mod command;
 mod event;
 mod history;
@@ -11,6 +13,8 @@ mod tests;
 mod upcast;
 mod view;
 
+pub use activity::{Activity, Day, GetActivity, MAX_DAYS};
+pub use author::{Author, AuthorPage, GetAuthor, ListAuthors};
 pub use command::{CreateArticle, DeleteArticle, UpdateArticle};
 pub use event::{ArticleCreated, ArticleDeleted, ArticleEvent, ArticleUpdated};
 pub use history::{At, Change, GetArticleAt, GetHistory, HistoryEntry, HistoryPage};

@@ -24,6 +24,6 @@ pub use backoff::Backoff;
 pub use dead_letter::{DeadLetterError, DeadLetters};
 pub use dead_letter_box::{DeadLetter, DeadLetterBox};
 pub use dead_letter_filter::{Chosen, DeadLetterFilter};
-pub use projector::{ConsumerError, Projector, Verdict, run_projector};
+pub use projector::{ConsumerError, Projector, Rejected, decode, run_projector};
 pub use reaction::{Outcome, Reaction, run_reaction};
 pub use redrive::{RedriveError, Redriven, redrive, redrive_all};

@@ -4,6 +4,7 @@ mod batch;
 mod claims;
 pub mod connection;
 pub mod consumer;
+pub mod control;
 mod direct_get;
 pub mod event_codec;
 pub mod event_store;

@@ -100,6 +100,12 @@ pub fn is_token(name: &str) -> bool {
     !name.is_empty() && name.chars().all(fits)
 }
 
+/// Where administrators ask `service`: `control.projection`.
+#[must_use]
+pub fn control(service: &str) -> String {
+    format!("control.{service}")
+}
+
 /// Whether `subject` is a client's inbox: `_INBOX.…`, or `_INBOX_<user>.…` for one with a prefix of its own.
 #[must_use]
 pub fn is_inbox(subject: &str) -> bool {

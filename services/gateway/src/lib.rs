@@ -1,8 +1,11 @@
 #![doc = include_str!("../README.md")]
 
+mod activity;
 mod articles;
+mod authors;
 mod dead_letters;
 mod dispatch;
+mod link;
 mod operations;
 mod reply;
 mod request;

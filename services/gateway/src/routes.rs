@@ -5,7 +5,7 @@ use axum::{
     routing::{get, post},
 };
 
-use crate::{Gateway, articles, dead_letters, operations};
+use crate::{Gateway, activity, articles, authors, dead_letters, operations};
 
 pub(crate) fn routes(gateway: Gateway) -> Router {
     Router::new()
@@ -15,6 +15,9 @@ pub(crate) fn routes(gateway: Gateway) -> Router {
             get(articles::get::get).put(articles::update::update).delete(articles::delete::delete),
         )
         .route("/api/articles/{id}/history", get(articles::history::history))
+        .route("/api/authors", get(authors::list::list))
+        .route("/api/authors/{id}", get(authors::get::get))
+        .route("/api/activity", get(activity::activity))
         .route("/api/operations/{id}", get(operations::get::get))
         .route("/api/admin/dead-letters", get(dead_letters::list::list))
         .route("/api/admin/dead-letters/redrive", post(dead_letters::redrive::redrive))

@@ -4,6 +4,7 @@ mod admin;
 pub mod dead;
 pub mod exec_nats;
 pub mod import;
+pub mod projection;
 pub mod provision;
 pub mod run;
 pub mod token;

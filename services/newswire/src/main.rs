@@ -3,7 +3,7 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
-use newswire::command::{dead, exec_nats, import, provision, run, token};
+use newswire::command::{dead, exec_nats, import, projection, provision, run, token};
 
 #[derive(Parser)]
 #[command(name = "newswire", version, about = "An event-driven article platform on NATS")]
@@ -26,6 +26,8 @@ enum Command {
     Import(import::Arguments),
     /// Look at what consumers gave up on, have it tried again, or throw it away
     Dead(dead::Arguments),
+    /// Look at the read model, rebuild it beside the live one, switch between the two
+    Projection(projection::Arguments),
     /// Create the streams on the NATS server of the settings, or bring them up to date
     Provision,
     #[command(hide = true)]
@@ -40,6 +42,7 @@ fn main() -> ExitCode {
         Command::Token(arguments) => token::run(config, arguments),
         Command::Import(arguments) => import::run(config, arguments),
         Command::Dead(arguments) => dead::run(config, arguments),
+        Command::Projection(arguments) => projection::run(config, arguments),
         Command::Provision => provision::run(config),
         Command::ExecNats(arguments) => exec_nats::run(arguments),
     };

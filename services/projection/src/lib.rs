@@ -1,18 +1,35 @@
 #![doc = include_str!("../README.md")]
 
+mod active;
+mod catalog;
+#[cfg(test)]
+mod conformance;
+pub mod control;
+mod fold;
+mod follower;
+mod live;
+mod postgres;
 mod projector;
 mod queries;
-mod read_model;
+mod rebuild;
+mod settings;
+mod sqlite;
+mod tables;
+mod time;
 
 use std::{path::PathBuf, time::Duration};
 
 use anyhow::Context as _;
-use messaging::{Connection, Link, NatsSettings, consumer::run_projector};
+use messaging::{Connection, Link, NatsSettings, consumer::Backoff};
 use serde::Deserialize;
-use service_kit::{Context, settings::SettingsError};
-use sqlx::sqlite::SqliteConnectOptions;
+use service_kit::Context;
+use tokio_util::sync::CancellationToken;
 
-use crate::{projector::ArticleProjector, read_model::ReadModel};
+pub use crate::settings::ProjectionSettings;
+use crate::{
+    catalog::Database, follower::Follower, live::Live, projector::VERSION, settings::Place,
+    tables::DatabaseError,
+};
 
 /// The service's name: its NATS user, its queue group.
 pub const NAME: &str = "projection";
@@ -28,40 +45,99 @@ pub struct Settings {
     pub projection: ProjectionSettings,
 }
 
-/// `[projection]`
-#[derive(Debug, Clone, Deserialize)]
-pub struct ProjectionSettings {
-    /// The database; empty for a file in the data folder.
-    pub database: String,
-    /// How long a read may wait for a position, in milliseconds.
-    pub max_wait_ms: u64,
-}
-
 /// Runs the service until it is told to stop.
 pub async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
+    match settings.projection.place(&settings.data_dir)? {
+        Place::Sqlite(database) => Box::pin(run_on(database, settings, context)).await,
+        Place::Postgres(database) => Box::pin(run_on(*database, settings, context)).await,
+    }
+}
+
+async fn run_on<D: Database>(
+    database: D,
+    settings: Settings,
+    context: Context,
+) -> anyhow::Result<()> {
     let ready = context.health.component("projection");
     let stop = context.lifecycle.stop_token();
-    let database = match settings.projection.database.as_str() {
-        "" => SqliteConnectOptions::new().filename(settings.data_dir.join("read-model.db")),
-        url if url.starts_with("sqlite:") => url.parse()?,
-        _ => {
-            return Err(
-                SettingsError::wrong("projection.database", "sqlite:PATH was expected").into()
-            );
-        }
+    let Some(live) = open(database, stop).await.context("opening the read model failed")? else {
+        return Ok(());
     };
-    let read_model = ReadModel::open(database).await.context("opening the read model failed")?;
+    announce_version(&live, settings.projection.rebuild_on_change).await?;
     let Some(connection) = Connection::open(&settings.nats, NAME, stop).await? else {
         return Ok(());
     };
     context.health.follow("projection: nats", connection.link(), Link::problem);
     let max_wait = Duration::from_millis(settings.projection.max_wait_ms);
-    let server = queries::serve(&connection, &read_model, max_wait).await?;
+    let server = queries::serve(&connection, &live, max_wait).await?;
     ready.ready();
-    let projector = ArticleProjector::new(read_model.clone());
-    run_projector(&connection, &projector, stop).await?;
+    let follower = Follower::new(live.clone());
+    let ((), control, active) = tokio::join!(
+        follower.run(stop),
+        control::serve(&connection, &live, stop),
+        active::run(&connection, &live, &follower, stop),
+    );
+    control.and(active)?;
     server.stop().await;
     connection.close().await;
-    read_model.close().await;
+    live.close().await;
+    Ok(())
+}
+
+/// Opens the read model, waiting for its database as long as it takes; `None` after `stop`.
+async fn open<D: Database>(
+    database: D,
+    stop: &CancellationToken,
+) -> Result<Option<Live<D>>, DatabaseError> {
+    for attempt in 1.. {
+        let opened = async {
+            database.prepare(VERSION).await?;
+            Live::open(database.clone()).await
+        };
+        match opened.await {
+            Ok(live) => return Ok(Some(live)),
+            Err(error) if !is_passing(&error) => return Err(error),
+            Err(error) => tracing::warn!(%error, "waiting for the database"),
+        }
+        tokio::select! {
+            () = stop.cancelled() => break,
+            () = tokio::time::sleep(Backoff::default().pause(attempt)) => {}
+        }
+    }
+    Ok(None)
+}
+
+/// Whether the database is only not there yet.
+fn is_passing(error: &DatabaseError) -> bool {
+    match error {
+        DatabaseError::Io(_) | DatabaseError::PoolTimedOut => true,
+        // 57P03: it is starting up. Class 08: the connection broke.
+        DatabaseError::Database(error) => {
+            error.code().is_some_and(|code| code == "57P03" || code.starts_with("08"))
+        }
+        DatabaseError::Migrate(error) => match &**error {
+            sqlx::migrate::MigrateError::Execute(error) => is_passing(error),
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
+/// Says that a rebuild is due when this code makes something else of the events than what is live.
+async fn announce_version<D: Database>(live: &Live<D>, rebuild: bool) -> anyhow::Result<()> {
+    let current = live.current();
+    if current.version == VERSION {
+        return Ok(());
+    }
+    let (number, version) = (current.number, current.version);
+    tracing::warn!(
+        number,
+        version,
+        code = VERSION,
+        "the projection has changed: a rebuild is due (newswire projection rebuild articles)"
+    );
+    if rebuild && let Err(reason) = control::begin(live.database(), false, false).await? {
+        tracing::info!(reason, "no rebuild was begun");
+    }
     Ok(())
 }

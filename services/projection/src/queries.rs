@@ -1,53 +1,73 @@
 //! Every query that the service answers. Adding one: a file below, and a line here.
 
+mod activity;
+mod author;
+mod authors;
 mod cursor;
 mod get;
 mod list;
+mod page;
 mod row;
 mod search;
+mod snippet;
 
 use std::{sync::Arc, time::Duration};
 
-use contracts::article::{GetArticle, ListArticles, SearchArticles};
+use contracts::article::{
+    GetActivity, GetArticle, GetAuthor, ListArticles, ListAuthors, SearchArticles,
+};
 use eventsourcing::{Answer, Query, QueryEnvelope, QueryReply, Refusal};
 use messaging::{Connection, RequestServer, ServiceError};
-use sqlx::{Sqlite, Transaction};
 use tokio::sync::Semaphore;
 
-use crate::{NAME, read_model::ReadModel};
+use crate::{
+    NAME,
+    catalog::Database,
+    live::Live,
+    tables::{DatabaseError, Seen, Tables},
+};
 
 /// How many reads may wait for a position at once: fewer than a service works on.
 const MAX_WAITING: usize = 128;
 
 /// Answers every query until the server is stopped.
-pub(crate) async fn serve(
+pub(crate) async fn serve<D: Database>(
     connection: &Connection,
-    read_model: &ReadModel,
+    live: &Live<D>,
     max_wait: Duration,
 ) -> anyhow::Result<RequestServer> {
     let server = RequestServer::start(connection, NAME).await?;
-    let reader = Reader {
-        read_model: read_model.clone(),
-        max_wait,
-        waiting: Arc::new(Semaphore::new(MAX_WAITING)),
-    };
-    register::<GetArticle>(&server, &reader).await?;
-    register::<ListArticles>(&server, &reader).await?;
-    register::<SearchArticles>(&server, &reader).await?;
+    let reader =
+        Reader { live: live.clone(), max_wait, waiting: Arc::new(Semaphore::new(MAX_WAITING)) };
+    register::<D, GetArticle>(&server, &reader).await?;
+    register::<D, ListArticles>(&server, &reader).await?;
+    register::<D, SearchArticles>(&server, &reader).await?;
+    register::<D, GetAuthor>(&server, &reader).await?;
+    register::<D, ListAuthors>(&server, &reader).await?;
+    register::<D, GetActivity>(&server, &reader).await?;
     server.ready().await?;
     Ok(server)
 }
 
 /// How a query is answered from the tables. One implementation a file.
 trait FromTables: Query {
-    fn answer(
-        &self,
-        tables: &mut Tables,
-    ) -> impl Future<Output = Result<Self::Answer, Fault>> + Send;
-}
+    /// What the tables are asked.
+    type Question: Clone + Send + Sync;
+    /// What they answer.
+    type Rows: Send;
 
-/// One state of all tables.
-type Tables = Transaction<'static, Sqlite>;
+    /// What to ask; refuses what makes no sense before anything is read.
+    fn question(&self) -> Result<Self::Question, Refusal>;
+
+    /// Asks it.
+    fn ask<T: Tables>(
+        tables: &T,
+        question: Self::Question,
+    ) -> impl Future<Output = Result<Seen<Self::Rows>, DatabaseError>> + Send;
+
+    /// The answer in the words of the contract.
+    fn answer(question: Self::Question, rows: Self::Rows) -> Result<Self::Answer, Fault>;
+}
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
@@ -55,15 +75,15 @@ enum Fault {
     /// The question has none.
     #[error(transparent)]
     Refused(#[from] Refusal),
-    /// The database failed.
-    #[error(transparent)]
-    Database(#[from] sqlx::Error),
     /// A row is not what was written.
     #[error("a row cannot be read: {0}")]
     Row(String),
 }
 
-async fn register<Q: FromTables>(server: &RequestServer, reader: &Reader) -> anyhow::Result<()> {
+async fn register<D: Database, Q: FromTables>(
+    server: &RequestServer,
+    reader: &Reader<D>,
+) -> anyhow::Result<()> {
     let reader = reader.clone();
     let handler = move |query| {
         let reader = reader.clone();
@@ -72,47 +92,57 @@ async fn register<Q: FromTables>(server: &RequestServer, reader: &Reader) -> any
     Ok(server.query(handler).await?)
 }
 
-#[derive(Clone)]
-struct Reader {
-    read_model: ReadModel,
+struct Reader<D: Database> {
+    live: Live<D>,
     max_wait: Duration,
     waiting: Arc<Semaphore>,
 }
 
-impl Reader {
-    /// Whether the position is reached in time. Only some may wait, so that others can still read.
-    async fn reaches(&self, position: u64) -> bool {
-        let Ok(_place) = self.waiting.try_acquire() else {
-            return self.read_model.reaches(position, Duration::ZERO).await;
-        };
-        self.read_model.reaches(position, self.max_wait).await
+impl<D: Database> Clone for Reader<D> {
+    fn clone(&self) -> Self {
+        let (live, waiting) = (self.live.clone(), self.waiting.clone());
+        Self { live, waiting, max_wait: self.max_wait }
     }
+}
 
+impl<D: Database> Reader<D> {
     async fn read<Q: FromTables>(
         &self,
         query: QueryEnvelope<Q>,
     ) -> Result<QueryReply<Q::Answer>, ServiceError> {
-        if let Some(position) = query.min_position
-            && !self.reaches(position).await
-        {
-            tracing::info!(position, "read model is behind");
+        let question = match query.data.question() {
+            Ok(question) => question,
+            Err(refusal) => return Ok(QueryReply::Refused(refusal)),
+        };
+        let Some(seen) = self.see::<Q>(&question, query.min_position.unwrap_or(0)).await? else {
+            tracing::info!(position = query.min_position, "read model is behind");
             return Err(ServiceError::ProjectionBehind);
-        }
-        let (mut tables, position) = self.read_model.read(NAME).await.map_err(|error| {
-            tracing::error!(%error, "reading the position failed");
-            ServiceError::Unavailable
-        })?;
-        match query.data.answer(&mut tables).await {
-            Ok(data) => Ok(QueryReply::Answered(Answer { position, data })),
+        };
+        match Q::answer(question, seen.data) {
+            Ok(data) => Ok(QueryReply::Answered(Answer { position: seen.position, data })),
             Err(Fault::Refused(refusal)) => Ok(QueryReply::Refused(refusal)),
-            Err(Fault::Database(error)) => {
-                tracing::error!(%error, "query failed");
-                Err(ServiceError::Unavailable)
-            }
             Err(error @ Fault::Row(_)) => {
                 tracing::error!(%error, "query failed");
                 Err(ServiceError::Internal)
             }
         }
+    }
+
+    /// Only some may wait for a position, so that others can still read.
+    async fn see<Q: FromTables>(
+        &self,
+        question: &Q::Question,
+        min: u64,
+    ) -> Result<Option<Seen<Q::Rows>>, ServiceError> {
+        let place = self.waiting.try_acquire();
+        let max_wait = if place.is_ok() { self.max_wait } else { Duration::ZERO };
+        let read = |tables: D::Tables| {
+            let question = question.clone();
+            async move { Q::ask(&tables, question).await }
+        };
+        self.live.read(min, max_wait, read).await.map_err(|error| {
+            tracing::error!(%error, "query failed");
+            ServiceError::Unavailable
+        })
     }
 }

@@ -13,6 +13,8 @@ pub enum ArticleRefusal {
     NotTheAuthor,
     /// An article with this id exists.
     AlreadyExists,
+    /// Nobody with this id has created an article.
+    NoAuthor,
 }
 
 impl From<ArticleRefusal> for Refusal {
@@ -33,6 +35,9 @@ impl From<ArticleRefusal> for Refusal {
             ),
             ArticleRefusal::AlreadyExists => {
                 Self::new(Conflict, "article-exists", "an article with this id exists already")
+            }
+            ArticleRefusal::NoAuthor => {
+                Self::new(NotFound, "author-not-found", "there is no author with this id")
             }
         }
     }

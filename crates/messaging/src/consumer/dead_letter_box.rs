@@ -92,9 +92,17 @@ impl DeadLetterBox {
         Self { connection }
     }
 
-    /// A page of dead letters behind the sequence `after`, oldest first; empty at the end. `consumer` and `aggregate`
-    /// limit it to one.
+    /// A page of dead letters behind the sequence `after`, oldest first; empty at the end. `consumer` limits it to one.
     pub async fn page(
+        &self,
+        consumer: Option<&str>,
+        after: u64,
+    ) -> Result<Vec<DeadLetter>, DeadLetterError> {
+        self.page_of(consumer, None, after).await
+    }
+
+    /// The same of one `aggregate`, when one is named.
+    pub(super) async fn page_of(
         &self,
         consumer: Option<&str>,
         aggregate: Option<AggregateId>,
@@ -112,14 +120,14 @@ impl DeadLetterBox {
         Ok(next.filter(|letter| letter.sequence == sequence))
     }
 
-    /// The oldest dead letter of `consumer` from `subject`.
+    /// The dead letter of `consumer` from `subject` whose event is the oldest: those of a rebuild may come behind.
     pub async fn first(
         &self,
         consumer: &str,
         subject: &str,
     ) -> Result<Option<DeadLetter>, DeadLetterError> {
-        let one = PageSize { messages: 1, ..PAGE };
-        Ok(self.read(&names::dead_letter(consumer, subject), 0, one).await?.pop())
+        let page = self.read(&names::dead_letter(consumer, subject), 0, PAGE).await?;
+        Ok(page.into_iter().min_by_key(|letter| letter.message.position))
     }
 
     /// Takes the dead letter `sequence` out, for good; says whether it was there.

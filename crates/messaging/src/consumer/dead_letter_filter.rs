@@ -40,7 +40,7 @@ impl DeadLetterFilter {
         letters: &DeadLetterBox,
         after: u64,
     ) -> Result<Chosen, DeadLetterError> {
-        let mut letters = letters.page(self.consumer.as_deref(), self.aggregate, after).await?;
+        let mut letters = letters.page_of(self.consumer.as_deref(), self.aggregate, after).await?;
         let next = letters.last().map(|last| last.sequence);
         letters.retain(|letter| self.fits(letter));
         Ok(Chosen { letters, next })

@@ -15,44 +15,43 @@ use crate::{
 /// How many events one transaction takes at most.
 const MAX_BATCH: usize = 500;
 
-/// What a projector makes of an event.
+/// An event that can never be applied.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
-    /// It is in, or it is none of the projector's business.
-    Applied,
-    /// It can never be applied; says why. It goes to the dead letters and the projection goes on.
-    GiveUp(String),
+pub struct Rejected {
+    /// Its position.
+    pub position: u64,
+    /// Why.
+    pub reason: String,
 }
 
 /// Folds events into tables of its own.
 pub trait Projector: Send + Sync + 'static {
     /// Its name: in the dead letters, the metrics and the database. Renaming it consumes everything again.
     const NAME: &'static str;
-    /// A transaction of its database. Dropping it changes nothing.
-    type Transaction: Send;
+    /// What a batch of events changes in the tables.
+    type Changes: Send;
     /// Why the database could not be used; the runner tries again.
     type Error: Error + Send + Sync + 'static;
 
     /// The position of the last event in the tables; 0 when there is none.
     fn position(&self) -> impl Future<Output = Result<u64, Self::Error>> + Send;
 
-    /// Begins a transaction.
-    fn begin(&self) -> impl Future<Output = Result<Self::Transaction, Self::Error>> + Send;
-
-    /// Applies one event in `transaction`. One that is in already, which comes again after a redrive, changes nothing.
-    fn apply(
-        &self,
-        transaction: &mut Self::Transaction,
-        event: &RecordedEvent,
-    ) -> impl Future<Output = Result<Verdict, Self::Error>> + Send;
-
-    /// Moves the position from `from` to `to` and commits, all in one.
+    /// What `events` change, in this order, and which of them cannot be applied: those go to the dead letters.
     ///
-    /// Answers whether it did: when the position is not `from` any more, another replica was faster, and
-    /// nothing may change.
+    /// It reads the tables and changes nothing. An event that is in the tables already, which comes again after a redrive,
+    /// changes nothing either.
+    fn fold(
+        &self,
+        events: &[RecordedEvent],
+    ) -> impl Future<Output = Result<(Self::Changes, Vec<Rejected>), Self::Error>> + Send;
+
+    /// Writes `changes` and moves the position from `from` to `to`, all in one transaction.
+    ///
+    /// Answers whether it did: when the position is not `from` any more, or somebody else writes now, nothing may
+    /// change.
     fn commit(
         &self,
-        transaction: Self::Transaction,
+        changes: Self::Changes,
         from: u64,
         to: u64,
     ) -> impl Future<Output = Result<bool, Self::Error>> + Send;
@@ -192,69 +191,77 @@ impl<P: Projector> Runner<'_, P> {
         while redriven.done < MAX_AT_ONCE {
             match self.redrive_first(position, subject).await {
                 Ok(None) => return redriven,
-                Ok(Some(Verdict::Applied)) => redriven.done += 1,
-                Ok(Some(Verdict::GiveUp(reason))) => {
-                    return Redriven { failure: Some(reason), ..redriven };
-                }
+                Ok(Some(None)) => redriven.done += 1,
+                Ok(Some(Some(reason))) => return Redriven { failure: Some(reason), ..redriven },
                 Err(error) => return Redriven { failure: Some(error.to_string()), ..redriven },
             }
         }
         redriven
     }
 
-    /// Applies the oldest dead letter from `subject`, if there is one, and takes it out.
+    /// Applies the oldest dead letter from `subject`, if there is one, and takes it out, or tells why it cannot be applied.
     ///
     /// Committed first: after a crash in between it is tried again, and the projector finds that it has it.
     async fn redrive_first(
         &self,
         position: u64,
         subject: &str,
-    ) -> Result<Option<Verdict>, BatchError<P::Error>> {
+    ) -> Result<Option<Option<String>>, BatchError<P::Error>> {
         let Some(letter) = self.letters.first(P::NAME, subject).await? else { return Ok(None) };
         let event = match letter.message.event() {
             Ok(event) => event,
-            Err(error) => return Ok(Some(Verdict::GiveUp(error.to_string()))),
+            Err(error) => return Ok(Some(Some(error.to_string()))),
         };
-        let mut transaction = self.projector.begin().await.map_err(BatchError::Database)?;
-        let verdict = self.projector.apply(&mut transaction, &event).await;
-        let verdict = verdict.map_err(BatchError::Database)?;
-        if verdict == Verdict::Applied {
-            let committed = self.projector.commit(transaction, position, position).await;
-            if !committed.map_err(BatchError::Database)? {
-                return Err(BatchError::Overtaken);
-            }
-            self.letters.remove(letter.sequence).await?;
+        let folded = self.projector.fold(std::slice::from_ref(&event)).await;
+        let (changes, mut rejected) = folded.map_err(BatchError::Database)?;
+        if let Some(rejected) = rejected.pop() {
+            return Ok(Some(Some(rejected.reason)));
         }
-        Ok(Some(verdict))
+        let committed = self.projector.commit(changes, position, position).await;
+        if !committed.map_err(BatchError::Database)? {
+            return Err(BatchError::Overtaken);
+        }
+        self.letters.remove(letter.sequence).await?;
+        Ok(Some(None))
     }
 
     /// Applies `batch` behind `from` in one transaction; tells the new position.
     async fn apply(&self, from: u64, batch: &[StreamMessage]) -> Result<u64, BatchError<P::Error>> {
         let Some(to) = batch.last().map(|message| message.position) else { return Ok(from) };
-        let mut transaction = self.projector.begin().await.map_err(BatchError::Database)?;
-        let mut events = Vec::with_capacity(batch.len());
-        for message in batch {
-            let verdict = match message.event() {
-                Ok(event) => {
-                    let applied = self.projector.apply(&mut transaction, &event).await;
-                    events.push(event);
-                    applied.map_err(BatchError::Database)?
-                }
-                Err(error) => Verdict::GiveUp(error.to_string()),
-            };
-            // Stored before the position moves on: a crash in between stores it again, never loses it.
-            if let Verdict::GiveUp(reason) = verdict {
-                self.dead_letters.store(message, &reason).await?;
+        let (events, mut rejected) = decode(batch);
+        let folded = self.projector.fold(&events).await;
+        let (changes, unfit) = folded.map_err(BatchError::Database)?;
+        rejected.extend(unfit);
+        rejected.sort_by_key(|rejected| rejected.position);
+        // Stored before the position moves on: a crash in between stores it again, never loses it.
+        for Rejected { position, reason } in &rejected {
+            let message = batch.iter().find(|message| message.position == *position);
+            if let Some(message) = message {
+                self.dead_letters.store(message, reason).await?;
             }
         }
-        let committed =
-            self.projector.commit(transaction, from, to).await.map_err(BatchError::Database)?;
-        if !committed {
+        let committed = self.projector.commit(changes, from, to).await;
+        if !committed.map_err(BatchError::Database)? {
             return Err(BatchError::Overtaken);
         }
         report(P::NAME, batch.len(), to, &events);
         Ok(to)
     }
+}
+
+/// The events in `batch`, and what is none.
+#[must_use]
+pub fn decode(batch: &[StreamMessage]) -> (Vec<RecordedEvent>, Vec<Rejected>) {
+    let (mut events, mut rejected) = (Vec::with_capacity(batch.len()), Vec::new());
+    for message in batch {
+        match message.event() {
+            Ok(event) => events.push(event),
+            Err(error) => {
+                rejected.push(Rejected { position: message.position, reason: error.to_string() });
+            }
+        }
+    }
+    (events, rejected)
 }
 
 fn report(name: &'static str, messages: usize, position: u64, events: &[RecordedEvent]) {

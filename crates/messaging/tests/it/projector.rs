@@ -5,7 +5,7 @@ use std::{
 
 use contracts::article::ArticleEvent;
 use eventsourcing::RecordedEvent;
-use messaging::consumer::{ConsumerError, Projector, Verdict, run_projector};
+use messaging::consumer::{ConsumerError, Projector, Rejected, run_projector};
 use test_support::{ArticleWriter, NatsServer, eventually};
 use tokio_util::sync::CancellationToken;
 
@@ -19,27 +19,27 @@ struct InMemory(Arc<Tables>);
 
 impl Projector for InMemory {
     const NAME: &'static str = "projection";
-    type Transaction = Vec<u64>;
+    type Changes = Vec<u64>;
     type Error = Infallible;
 
     async fn position(&self) -> Result<u64, Infallible> {
         Ok(self.0.committed.lock().expect("unpoisoned").1)
     }
 
-    async fn begin(&self) -> Result<Vec<u64>, Infallible> {
-        Ok(Vec::new())
-    }
-
-    async fn apply(
+    async fn fold(
         &self,
-        transaction: &mut Vec<u64>,
-        event: &RecordedEvent,
-    ) -> Result<Verdict, Infallible> {
-        if event.decode::<ArticleEvent>().is_err() {
-            return Ok(Verdict::GiveUp("unknown version".to_owned()));
-        }
-        transaction.push(event.position);
-        Ok(Verdict::Applied)
+        events: &[RecordedEvent],
+    ) -> Result<(Vec<u64>, Vec<Rejected>), Infallible> {
+        let is_known = |event: &&RecordedEvent| event.decode::<ArticleEvent>().is_ok();
+        let (known, unknown): (Vec<_>, Vec<_>) = events.iter().partition(is_known);
+        let rejected = |event: &RecordedEvent| Rejected {
+            position: event.position,
+            reason: "unknown version".to_owned(),
+        };
+        Ok((
+            known.iter().map(|event| event.position).collect(),
+            unknown.into_iter().map(rejected).collect(),
+        ))
     }
 
     async fn commit(&self, rows: Vec<u64>, from: u64, to: u64) -> Result<bool, Infallible> {

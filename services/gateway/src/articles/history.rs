@@ -9,8 +9,8 @@ use serde::Deserialize;
 use service_kit::Problem;
 
 use crate::{
-    Gateway, reply,
-    request::{Id, Parameters, QueryRequest, next_link, number},
+    Gateway, link, reply,
+    request::{Id, Parameters, QueryRequest, number},
 };
 
 /// The query string. Numbers stay text here, so that a wrong one is named.
@@ -32,7 +32,7 @@ pub(crate) async fn history(
     let after = number("cursor", parameters.cursor, "must be the next of another page")?;
     let query = request.query(GetHistory { id, after, limit });
     let answer = reply::answered(gateway.queries.ask(&query).await)?;
-    let next = answer.data.next.map(|next| (header::LINK, next_link(&uri, &next.to_string())));
+    let next = answer.data.next.map(|next| (header::LINK, link::next(&uri, &next.to_string())));
     let position = reply::position(answer.position);
     Ok((position, AppendHeaders(next), axum::Json(answer.data)).into_response())
 }

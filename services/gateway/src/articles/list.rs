@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use service_kit::Problem;
 
 use crate::{
-    Gateway, reply,
-    request::{Parameters, QueryRequest, next_link, number},
+    Gateway, link, reply,
+    request::{Parameters, QueryRequest, number},
 };
 
 /// The query string. Numbers stay text here, so that a wrong one is named.
@@ -47,7 +47,7 @@ pub(crate) async fn list(
 }
 
 fn page<T: Serialize>(uri: &Uri, answer: Answer<T>, next: Option<&str>) -> Response {
-    let link = next.map(|cursor| (header::LINK, next_link(uri, cursor)));
+    let link = next.map(|cursor| (header::LINK, link::next(uri, cursor)));
     let position = reply::position(answer.position);
     (position, AppendHeaders(link), axum::Json(answer.data)).into_response()
 }

@@ -9,8 +9,8 @@ use service_kit::Problem;
 
 use super::{choice::Choice, unreachable, view::Item};
 use crate::{
-    Gateway, reply,
-    request::{Operator, Parameters, next_link, number},
+    Gateway, link, reply,
+    request::{Operator, Parameters, number},
 };
 
 const DEFAULT_PAGE: usize = 20;
@@ -49,7 +49,7 @@ pub(crate) async fn list(
     let after = number("cursor", page.cursor, "must be the next of another page")?;
     let page = read(&gateway.dead_letters, &filter, after.unwrap_or_default(), limit).await;
     let page = page.map_err(|error| unreachable(&error))?;
-    let link = page.next.map(|next| (header::LINK, next_link(&uri, &next.to_string())));
+    let link = page.next.map(|next| (header::LINK, link::next(&uri, &next.to_string())));
     Ok((AppendHeaders(link), axum::Json(page)).into_response())
 }
 

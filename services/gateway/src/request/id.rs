@@ -1,4 +1,4 @@
-use std::{collections::HashMap, str::FromStr};
+use std::{collections::HashMap, fmt::Display, str::FromStr};
 
 use axum::{
     extract::{FromRequestParts, Path},
@@ -12,15 +12,13 @@ use crate::reply;
 #[derive(Debug)]
 pub(crate) struct Id<T>(pub(crate) T);
 
-impl<T: FromStr, S: Send + Sync> FromRequestParts<S> for Id<T> {
+impl<T: FromStr<Err: Display>, S: Send + Sync> FromRequestParts<S> for Id<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let wrong = || reply::invalid_field("id", "must be a hyphenated UUID");
-        let Path(path) = Path::<HashMap<String, String>>::from_request_parts(parts, state)
-            .await
-            .map_err(|_| wrong())?;
-        let id = path.get("id").ok_or_else(wrong)?;
-        id.parse().map(Self).map_err(|_| wrong())
+        // Without a path that can be read, there is no id.
+        let path = Path::<HashMap<String, String>>::from_request_parts(parts, state).await;
+        let id = path.ok().and_then(|Path(mut path)| path.remove("id")).unwrap_or_default();
+        id.parse().map(Self).map_err(|error| reply::invalid_field("id", &error))
     }
 }

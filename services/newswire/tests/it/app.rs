@@ -89,7 +89,8 @@ impl App {
         if let Some(postgres) = &self.postgres {
             command
                 .env("NEWSWIRE__ARTICLE__STORE", "postgres")
-                .env("NEWSWIRE__ARTICLE__DATABASE", postgres.url());
+                .env("NEWSWIRE__ARTICLE__DATABASE", postgres.url())
+                .env("NEWSWIRE__PROJECTION__DATABASE", postgres.url());
         }
         command
     }

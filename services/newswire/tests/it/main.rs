@@ -12,6 +12,7 @@ mod later;
 mod ledger;
 mod lifecycle;
 mod processes;
+mod projection_chaos;
 mod reading;
 mod socket;
 mod walk;

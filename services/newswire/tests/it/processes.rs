@@ -93,6 +93,7 @@ impl Installation {
             command
                 .env("NEWSWIRE__ARTICLE__STORE", "postgres")
                 .env("NEWSWIRE__ARTICLE__DATABASE", postgres.url())
+                .env("NEWSWIRE__PROJECTION__DATABASE", postgres.url())
                 // What was in hand when the service was killed has no answer, and the test waits for that.
                 .env("NEWSWIRE__GATEWAY__COMMAND_TIMEOUT_MS", "2000");
         }

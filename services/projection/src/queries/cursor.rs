@@ -29,6 +29,16 @@ pub(super) fn read_pair(cursor: &str) -> Option<(i64, i64)> {
     (newest >= 0 && offset > 0).then_some((newest, offset))
 }
 
+/// The cursor behind the item that is called `text`.
+pub(super) fn write_text(text: &str) -> String {
+    URL_SAFE_NO_PAD.encode(text)
+}
+
+/// What such a cursor stands for; `None` when it is none of ours.
+pub(super) fn read_text(cursor: &str) -> Option<String> {
+    String::from_utf8(URL_SAFE_NO_PAD.decode(cursor).ok()?).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,27 +1,27 @@
 use contracts::article::{Article, ArticleRefusal, GetArticle};
 use eventsourcing::Refusal;
-use sqlx::FromRow;
+use uuid::Uuid;
 
-use super::{Fault, FromTables, Tables, row::Row};
-
-#[derive(Debug, FromRow)]
-struct Found {
-    #[sqlx(flatten)]
-    row: Row,
-    content: String,
-    deleted: bool,
-}
+use super::{Fault, FromTables, row};
+use crate::tables::{ArticleRow, DatabaseError, Seen, Tables};
 
 impl FromTables for GetArticle {
-    async fn answer(&self, tables: &mut Tables) -> Result<Article, Fault> {
-        let found: Option<Found> = sqlx::query_as("SELECT * FROM articles WHERE id = ?")
-            .bind(self.id.to_string())
-            .fetch_optional(&mut **tables)
-            .await?;
+    type Question = Uuid;
+    type Rows = Option<ArticleRow>;
+
+    fn question(&self) -> Result<Uuid, Refusal> {
+        Ok(self.id.as_uuid())
+    }
+
+    async fn ask<T: Tables>(tables: &T, id: Uuid) -> Result<Seen<Self::Rows>, DatabaseError> {
+        tables.get(id).await
+    }
+
+    fn answer(_: Uuid, found: Self::Rows) -> Result<Article, Fault> {
         match found {
             None => Err(Refusal::from(ArticleRefusal::NotFound).into()),
-            Some(found) if found.deleted => Err(Refusal::from(ArticleRefusal::Deleted).into()),
-            Some(found) => found.row.article(found.content),
+            Some(row) if row.deleted => Err(Refusal::from(ArticleRefusal::Deleted).into()),
+            Some(row) => row::article(row),
         }
     }
 }

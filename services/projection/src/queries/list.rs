@@ -1,55 +1,38 @@
-use contracts::article::{ArticlePage, ListArticles, MAX_PAGE, tag_form};
-use eventsourcing::{FieldError, Refusal};
-use sqlx::{QueryBuilder, Sqlite};
+use contracts::article::{ArticlePage, ListArticles, tag_form};
+use eventsourcing::Refusal;
 
-use super::{Fault, FromTables, Tables, cursor, row::Row};
-
-const DEFAULT_PAGE: u32 = 20;
+use super::{Fault, FromTables, cursor, page, row};
+use crate::tables::{ArticleRow, DatabaseError, ListPage, Seen, Tables};
 
 impl FromTables for ListArticles {
+    type Question = ListPage;
+    type Rows = Vec<ArticleRow>;
+
     /// The cursor is the position of the last item: articles that appear meanwhile do not shift the pages.
-    async fn answer(&self, tables: &mut Tables) -> Result<ArticlePage, Fault> {
-        let limit = self.limit.unwrap_or(DEFAULT_PAGE);
-        if !(1..=MAX_PAGE).contains(&limit) {
-            return Err(invalid("limit", format!("must be a whole number from 1 to {MAX_PAGE}")));
-        }
+    fn question(&self) -> Result<ListPage, Refusal> {
         let before = match &self.cursor {
-            None => i64::MAX,
-            Some(cursor) => cursor::read(cursor)
-                .ok_or_else(|| invalid("cursor", "must be the next of another page".to_owned()))?,
+            None => None,
+            Some(cursor) => Some(cursor::read(cursor).ok_or_else(page::not_a_cursor)?),
         };
-        // One more than asked for tells whether there is a next page.
-        let wanted = i64::from(limit) + 1;
-        let mut query = page(self, before, wanted);
-        let mut rows: Vec<Row> = query.build_query_as().fetch_all(&mut **tables).await?;
-        let more = rows.len() > limit as usize;
-        rows.truncate(limit as usize);
+        Ok(ListPage {
+            author: self.author.clone(),
+            tag: self.tag.as_deref().map(tag_form),
+            before,
+            limit: page::limit(self.limit)?,
+        })
+    }
+
+    async fn ask<T: Tables>(
+        tables: &T,
+        question: ListPage,
+    ) -> Result<Seen<Self::Rows>, DatabaseError> {
+        tables.list(&ListPage { limit: question.limit + 1, ..question }).await
+    }
+
+    fn answer(question: ListPage, mut rows: Self::Rows) -> Result<ArticlePage, Fault> {
+        let more = page::cut(&mut rows, question.limit);
         let next = rows.last().filter(|_| more).map(|row| cursor::write(row.created_position));
-        let items = rows.into_iter().map(Row::summary).collect::<Result<_, _>>()?;
+        let items = rows.into_iter().map(row::summary).collect::<Result<_, _>>()?;
         Ok(ArticlePage { items, next })
     }
-}
-
-/// Each filter has an index that is in the order of the page.
-fn page(list: &ListArticles, before: i64, wanted: i64) -> QueryBuilder<Sqlite> {
-    let mut query = QueryBuilder::new(
-        "SELECT id, title, author_id, slug, tags, version, created_at, updated_at, created_position FROM ",
-    );
-    match &list.tag {
-        None => query.push("articles WHERE"),
-        Some(tag) => query
-            .push("article_tags JOIN articles USING (created_position) WHERE tag = ")
-            .push_bind(tag_form(tag))
-            .push(" AND"),
-    };
-    query.push(" deleted = 0 AND created_position < ").push_bind(before);
-    if let Some(author) = &list.author {
-        query.push(" AND author_id = ").push_bind(author.to_string());
-    }
-    query.push(" ORDER BY created_position DESC LIMIT ").push_bind(wanted);
-    query
-}
-
-fn invalid(field: &'static str, detail: String) -> Fault {
-    Refusal::invalid(vec![FieldError::new(field, detail)]).into()
 }

@@ -1,57 +1,64 @@
-use contracts::article::{Article, ArticleSummary};
-use sqlx::{FromRow, types::Json};
+//! Rows in the words of the contract.
+
+use std::{fmt::Display, str::FromStr};
+
+use contracts::article::{Article, ArticleSummary, Author};
+use eventsourcing::AggregateId;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::Fault;
+use crate::tables::{ArticleRow, AuthorRow};
 
-/// A row of `articles`, without its content.
-#[derive(Debug, FromRow)]
-pub(super) struct Row {
-    id: String,
-    title: String,
-    author_id: String,
-    slug: Option<String>,
-    tags: Json<Vec<String>>,
-    version: i64,
-    created_at: String,
-    updated_at: String,
-    pub(super) created_position: i64,
+pub(super) fn summary(row: ArticleRow) -> Result<ArticleSummary, Fault> {
+    Ok(ArticleSummary {
+        id: AggregateId::from(row.id),
+        title: row.title,
+        author_id: parse(&row.author_id)?,
+        slug: row.slug,
+        tags: row.tags.0,
+        version: number(row.version)?,
+        created_at: time(&row.created_at)?,
+        updated_at: time(&row.updated_at)?,
+    })
 }
 
-impl Row {
-    pub(super) fn summary(self) -> Result<ArticleSummary, Fault> {
-        Ok(ArticleSummary {
-            id: self.id.parse().map_err(fault)?,
-            title: self.title,
-            author_id: self.author_id.parse().map_err(fault)?,
-            slug: self.slug,
-            tags: self.tags.0,
-            version: u64::try_from(self.version).map_err(fault)?,
-            created_at: time(&self.created_at)?,
-            updated_at: time(&self.updated_at)?,
-        })
-    }
+pub(super) fn article(mut row: ArticleRow) -> Result<Article, Fault> {
+    let content = std::mem::take(&mut row.content);
+    let summary = summary(row)?;
+    Ok(Article {
+        id: summary.id,
+        title: summary.title,
+        content,
+        author_id: summary.author_id,
+        slug: summary.slug,
+        tags: summary.tags,
+        version: summary.version,
+        created_at: summary.created_at,
+        updated_at: summary.updated_at,
+    })
+}
 
-    pub(super) fn article(self, content: String) -> Result<Article, Fault> {
-        let summary = self.summary()?;
-        Ok(Article {
-            id: summary.id,
-            title: summary.title,
-            content,
-            author_id: summary.author_id,
-            slug: summary.slug,
-            tags: summary.tags,
-            version: summary.version,
-            created_at: summary.created_at,
-            updated_at: summary.updated_at,
-        })
-    }
+pub(super) fn author(row: &AuthorRow) -> Result<Author, Fault> {
+    Ok(Author {
+        id: parse(&row.author_id)?,
+        articles: number(row.articles)?,
+        created: number(row.created)?,
+        last_activity: time(&row.last_activity)?,
+    })
+}
+
+pub(super) fn number(number: i64) -> Result<u64, Fault> {
+    u64::try_from(number).map_err(fault)
+}
+
+fn parse<T: FromStr<Err: Display>>(text: &str) -> Result<T, Fault> {
+    text.parse().map_err(fault)
 }
 
 fn time(text: &str) -> Result<OffsetDateTime, Fault> {
     OffsetDateTime::parse(text, &Rfc3339).map_err(fault)
 }
 
-fn fault(error: impl std::fmt::Display) -> Fault {
+fn fault(error: impl Display) -> Fault {
     Fault::Row(error.to_string())
 }

@@ -1,0 +1,88 @@
+//! Administrators' requests to a service: one subject a service, JSON in and out.
+
+use std::{future::Future, time::Duration};
+
+use async_nats::{RequestErrorKind, client::Request};
+use futures_util::StreamExt;
+use serde::{Serialize, de::DeserializeOwned};
+use tokio_util::sync::CancellationToken;
+
+use crate::{Connection, names};
+
+/// How long a service may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// No answer from the service.
+#[derive(Debug, thiserror::Error)]
+pub enum ControlError {
+    /// It does not run.
+    #[error("{0} is not running")]
+    NotRunning(String),
+    /// It said nothing in time.
+    #[error("{0} did not answer in time")]
+    TimedOut(String),
+    /// It said something else than expected.
+    #[error("the answer of {service} cannot be read: {reason}")]
+    Malformed {
+        /// The service.
+        service: String,
+        /// What the parser said.
+        reason: String,
+    },
+}
+
+/// Asks `service`.
+///
+/// # Errors
+/// See [`ControlError`].
+pub async fn ask<Q: Serialize, A: DeserializeOwned>(
+    connection: &Connection,
+    service: &str,
+    question: &Q,
+) -> Result<A, ControlError> {
+    let malformed = |error: serde_json::Error| ControlError::Malformed {
+        service: service.to_owned(),
+        reason: error.to_string(),
+    };
+    let payload = serde_json::to_vec(question).map_err(malformed)?;
+    let request = Request::new().payload(payload.into()).timeout(Some(PATIENCE));
+    let answer = connection.client.send_request(names::control(service), request).await;
+    let answer = answer.map_err(|error| match error.kind() {
+        RequestErrorKind::NoResponders => ControlError::NotRunning(service.to_owned()),
+        _ => ControlError::TimedOut(service.to_owned()),
+    })?;
+    serde_json::from_slice(&answer.payload).map_err(malformed)
+}
+
+/// Answers the questions to `service`, one after the other, until `stop`. Replicas share them.
+///
+/// # Errors
+/// The connection ended.
+pub async fn serve<Q, A, F, Fut>(
+    connection: &Connection,
+    service: &str,
+    stop: &CancellationToken,
+    answer: F,
+) -> Result<(), async_nats::Error>
+where
+    Q: DeserializeOwned,
+    A: Serialize,
+    F: Fn(Q) -> Fut,
+    Fut: Future<Output = A>,
+{
+    let subject = names::control(service);
+    let mut requests = connection.client.queue_subscribe(subject, service.to_owned()).await?;
+    loop {
+        let request = tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            request = requests.next() => request.ok_or("the subscription ended")?,
+        };
+        let Some(reply) = request.reply.filter(|reply| names::is_inbox(reply)) else { continue };
+        let Ok(question) = serde_json::from_slice(&request.payload) else {
+            tracing::warn!(service, "a request that is none was dropped");
+            continue;
+        };
+        let payload = serde_json::to_vec(&answer(question).await)?;
+        connection.client.publish(reply, payload.into()).await?;
+    }
+}

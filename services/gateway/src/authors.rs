@@ -1,0 +1,4 @@
+//! `/api/authors`: one endpoint a file.
+
+pub(crate) mod get;
+pub(crate) mod list;

@@ -1,0 +1,23 @@
+use axum::{
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use contracts::article::GetAuthor;
+use eventsourcing::UserId;
+use service_kit::Problem;
+
+use crate::{
+    Gateway, reply,
+    request::{Id, QueryRequest},
+};
+
+/// `GET /api/authors/{id}`: 200 with the author's counts and last activity.
+pub(crate) async fn get(
+    State(gateway): State<Gateway>,
+    request: QueryRequest,
+    Id(id): Id<UserId>,
+) -> Result<Response, Problem> {
+    let query = request.query(GetAuthor { id });
+    let answer = reply::answered(gateway.queries.ask(&query).await)?;
+    Ok((reply::position(answer.position), axum::Json(answer.data)).into_response())
+}

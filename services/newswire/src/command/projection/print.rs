@@ -1,0 +1,45 @@
+use projection::control::{GenerationStatus, State, Status};
+
+/// A line a generation.
+pub(super) fn status(status: &Status) {
+    println!("{}: version {}, stream at {}", status.name, status.version, status.last_position);
+    for generation in &status.generations {
+        println!("{}", line(generation, status));
+    }
+    let live = status.generations.iter().find(|generation| generation.state == State::Live);
+    if live.is_some_and(|live| live.version != status.version) {
+        println!("the live generation is of another version: a rebuild is due");
+    }
+}
+
+/// What is to be said of `generation`.
+pub(super) fn line(generation: &GenerationStatus, status: &Status) -> String {
+    let position = match generation.position {
+        None => "no tables".to_owned(),
+        Some(position) => {
+            let behind = status.last_position.saturating_sub(position);
+            format!("position {position}, {behind} behind")
+        }
+    };
+    let skipped = generation.skipped.filter(|skipped| *skipped > 0);
+    let skipped = skipped.map(|skipped| format!("  {skipped} events skipped"));
+    let reason = generation.reason.as_ref().map(|reason| format!("  {reason}"));
+    format!(
+        "{:>4}  {:<8}  version {}  {position}  since {}{}{}",
+        generation.number,
+        if generation.held { "held" } else { name(generation.state) },
+        generation.version,
+        generation.changed_at,
+        skipped.unwrap_or_default(),
+        reason.unwrap_or_default()
+    )
+}
+
+fn name(state: State) -> &'static str {
+    match state {
+        State::Building => "building",
+        State::Live => "live",
+        State::Previous => "previous",
+        State::Failed => "failed",
+    }
+}

@@ -1,0 +1,86 @@
+//! One replica writes, the others wait for its lease to end.
+//!
+//! The lease says who should write, the epoch in the tables who can: a replica that was paused, and does not know yet that
+//! its lease is another's, is refused by the tables themselves.
+
+use std::time::Duration;
+
+use messaging::{Connection, consumer::run_projector};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::{catalog::Database, follower::Follower, live::Live, projector::ArticleProjector};
+
+/// How long a lease lasts that is not renewed.
+const LEASE: Duration = Duration::from_secs(3);
+/// How often it is renewed, or asked for.
+const RENEWAL: Duration = Duration::from_secs(1);
+/// How often one asks who waits: so that another takes over soon after the end.
+const QUESTION: Duration = Duration::from_millis(500);
+
+/// Keeps the read model up to date whenever it is this replica's turn, until `stop`.
+pub(crate) async fn run<D: Database>(
+    connection: &Connection,
+    live: &Live<D>,
+    follower: &Follower<D>,
+    stop: &CancellationToken,
+) -> anyhow::Result<()> {
+    let holder = Uuid::now_v7();
+    while let Some(epoch) = acquire(live.database(), holder, stop).await {
+        tracing::info!(epoch, "this replica writes the read model");
+        let lost = stop.child_token();
+        let projector = ArticleProjector::new(live.clone(), epoch);
+        let renewal = renew(live.database(), holder, epoch, &lost);
+        let rebuilds = follower.run_rebuilds(connection, epoch, &lost);
+        let work = async {
+            let result = run_projector(connection, &projector, &lost).await;
+            lost.cancel();
+            result
+        };
+        let ((), (), result) = tokio::join!(renewal, rebuilds, work);
+        result?;
+    }
+    if let Err(error) = live.database().release(holder).await {
+        tracing::warn!(%error, "giving the lease back failed; another replica waits for its end");
+    }
+    Ok(())
+}
+
+/// Waits for the lease; `None` after `stop`.
+async fn acquire<D: Database>(database: &D, holder: Uuid, stop: &CancellationToken) -> Option<i64> {
+    while !stop.is_cancelled() {
+        match database.lease(holder, LEASE).await {
+            Ok(Some(epoch)) => return Some(epoch),
+            Ok(None) => {}
+            Err(error) => tracing::warn!(%error, "asking for the lease failed"),
+        }
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = tokio::time::sleep(QUESTION) => {}
+        }
+    }
+    None
+}
+
+/// Renews the lease until `lost`, and cancels that when it could not be renewed in time.
+async fn renew<D: Database>(database: &D, holder: Uuid, epoch: i64, lost: &CancellationToken) {
+    let mut renewed = tokio::time::Instant::now();
+    while !lost.is_cancelled() {
+        tokio::select! {
+            () = lost.cancelled() => return,
+            () = tokio::time::sleep(RENEWAL) => {}
+        }
+        match database.lease(holder, LEASE).await {
+            Ok(Some(current)) if current == epoch => renewed = tokio::time::Instant::now(),
+            Ok(_) => {
+                tracing::warn!(epoch, "another replica writes the read model now");
+                return lost.cancel();
+            }
+            Err(error) if renewed.elapsed() > LEASE => {
+                tracing::warn!(%error, epoch, "the lease has ended");
+                return lost.cancel();
+            }
+            Err(error) => tracing::warn!(%error, "renewing the lease failed"),
+        }
+    }
+}

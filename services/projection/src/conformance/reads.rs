@@ -1,0 +1,181 @@
+//! What queries see.
+
+use rand::{SeedableRng as _, rngs::StdRng};
+use test_support::user;
+
+use super::{story::Story, story::deleted, story::updated, writes::random_story};
+use crate::{
+    catalog::Database,
+    tables::{ListPage, SearchPage, Tables},
+};
+
+pub(super) async fn run<D: Database>(database: &D) {
+    pages_are_newest_first_and_by_author_and_tag(database).await;
+    words_are_found_where_they_are_now(database).await;
+    the_best_is_found_first(database).await;
+    nothing_that_is_looked_for_is_an_error(database).await;
+    authors_and_days_are_counted(database).await;
+    what_is_found_is_what_there_is(database).await;
+}
+
+async fn titles<T: Tables>(tables: &T, page: ListPage) -> Vec<String> {
+    let rows = tables.list(&page).await.expect("the tables").data;
+    assert!(rows.iter().all(|row| row.content.is_empty()));
+    rows.into_iter().map(|row| row.title).collect()
+}
+
+async fn found<T: Tables>(tables: &T, words: &str) -> Vec<String> {
+    let words = words.split(' ').map(str::to_owned).collect();
+    let page = SearchPage { words, limit: 100, ..SearchPage::default() };
+    let hits = tables.search(&page).await.expect("the tables").data.hits;
+    hits.into_iter().map(|hit| hit.article.title).collect()
+}
+
+async fn pages_are_newest_first_and_by_author_and_tag<D: Database>(database: &D) {
+    let tables = super::tables(database).await;
+    let mut story = Story::default();
+    story.create("ann", "1", "C", &["x"]);
+    let two = story.create("bob", "2", "C", &["x", "y"]);
+    let three = story.create("ann", "3", "C", &["y"]);
+    let four = story.create("ann", "4", "C", &["x"]);
+    story.push(three, &updated("3b", "C", Some(&["x"])));
+    story.push(four, &deleted());
+    story.tell(&tables, 3).await;
+    let all = ListPage { limit: 10, ..ListPage::default() };
+    assert_eq!(titles(&tables, all.clone()).await, ["3b", "2", "1"]);
+    assert_eq!(titles(&tables, ListPage { limit: 2, ..all.clone() }).await, ["3b", "2"]);
+    let before =
+        Some(tables.get(two).await.expect("the tables").data.expect("there").created_position);
+    assert_eq!(titles(&tables, ListPage { before, ..all.clone() }).await, ["1"]);
+    let anns = ListPage { author: Some(user("ann")), ..all.clone() };
+    assert_eq!(titles(&tables, anns.clone()).await, ["3b", "1"]);
+    let tagged = |tag: &str| Some(tag.to_owned());
+    assert_eq!(
+        titles(&tables, ListPage { tag: tagged("x"), ..all.clone() }).await,
+        ["3b", "2", "1"]
+    );
+    assert_eq!(titles(&tables, ListPage { tag: tagged("y"), ..all }).await, ["2"]);
+    assert_eq!(titles(&tables, ListPage { tag: tagged("x"), ..anns }).await, ["3b", "1"]);
+    let gone = tables.get(four).await.expect("the tables").data.expect("a row");
+    assert!(gone.deleted && gone.content.is_empty());
+    tables.close().await;
+}
+
+async fn words_are_found_where_they_are_now<D: Database>(database: &D) {
+    let tables = super::tables(database).await;
+    let mut story = Story::default();
+    let changed = story.create("ann", "changed", "about badgers", &[]);
+    let gone = story.create("ann", "gone", "about badgers too", &[]);
+    story.tell(&tables, 10).await;
+    assert_eq!(found(&tables, "badgers").await.len(), 2);
+    story.push(changed, &updated("changed", "about otters", None));
+    story.push(gone, &deleted());
+    story.tell(&tables, 10).await;
+    assert_eq!(found(&tables, "badgers").await, [""; 0]);
+    assert_eq!(found(&tables, "OTTERS about").await, ["changed"], "all words, in any case");
+    assert_eq!(found(&tables, "otters badgers").await, [""; 0]);
+    let page = SearchPage { words: vec!["otters".to_owned()], limit: 1, ..SearchPage::default() };
+    let seen = tables.search(&page).await.expect("the tables");
+    assert_eq!(seen.data.hits[0].snippet, "about \u{1}otters\u{2}");
+    assert_eq!((seen.position, seen.data.newest), (story.end(), 4));
+    let older = SearchPage { newest: Some(1), ..page.clone() };
+    assert!(tables.search(&older).await.expect("the tables").data.hits.is_empty());
+    let bobs = SearchPage { author: Some(user("bob")), ..page };
+    assert!(tables.search(&bobs).await.expect("the tables").data.hits.is_empty());
+    tables.close().await;
+}
+
+async fn the_best_is_found_first<D: Database>(database: &D) {
+    let tables = super::tables(database).await;
+    let mut story = Story::default();
+    story.create("ann", "in the title: heron", "something else", &[]);
+    story.create("ann", "in the content", "a heron among many other words", &["x"]);
+    for number in 0..5 {
+        story.create("ann", &format!("other {number}"), "nothing of that kind", &[]);
+    }
+    story.tell(&tables, 10).await;
+    assert_eq!(found(&tables, "heron").await, ["in the title: heron", "in the content"]);
+    let page = SearchPage {
+        words: vec!["heron".to_owned()],
+        limit: 1,
+        offset: 1,
+        ..SearchPage::default()
+    };
+    let second = tables.search(&page).await.expect("the tables").data.hits;
+    assert_eq!(second[0].article.title, "in the content");
+    let tagged = SearchPage { tag: Some("x".to_owned()), offset: 0, ..page };
+    assert_eq!(tables.search(&tagged).await.expect("the tables").data.hits.len(), 1);
+    tables.close().await;
+}
+
+async fn nothing_that_is_looked_for_is_an_error<D: Database>(database: &D) {
+    let tables = super::tables(database).await;
+    let mut story = Story::default();
+    story.create("ann", "T", "a plain text", &[]);
+    story.tell(&tables, 10).await;
+    for words in [
+        "a OR b",
+        "\"",
+        "NEAR(a b)",
+        "*",
+        "a*",
+        "-",
+        "(",
+        "' OR 1=1",
+        "col:a",
+        "&",
+        "!",
+        "<->",
+        "🦀",
+        "\\",
+    ] {
+        found(&tables, words).await;
+    }
+    let none = SearchPage { limit: 1, ..SearchPage::default() };
+    assert!(tables.search(&none).await.expect("the tables").data.hits.is_empty());
+    assert_eq!(found(&tables, "plain").await, ["T"]);
+    tables.close().await;
+}
+
+async fn authors_and_days_are_counted<D: Database>(database: &D) {
+    let tables = super::tables(database).await;
+    let mut story = Story::default();
+    let one = story.create("bob", "1", "C", &[]);
+    story.create("ann", "2", "C", &[]);
+    story.create("ann", "3", "C", &[]);
+    story.push(one, &updated("1b", "C", None));
+    story.push(one, &deleted());
+    story.tell(&tables, 2).await;
+    let author = async |id| tables.author(&user(id)).await.expect("the tables").data;
+    let bob = author("bob").await.expect("there");
+    assert_eq!((bob.articles, bob.created), (0, 1));
+    assert_eq!(bob.last_activity, "2024-02-29T09:59:59.123456789Z");
+    assert_eq!(author("eve").await, None);
+    let authors = tables.authors("", 10).await.expect("the tables").data;
+    let counts: Vec<_> = authors.iter().map(|row| (row.author_id.as_str(), row.articles)).collect();
+    assert_eq!(counts, [("ann", 2), ("bob", 0)]);
+    let behind = tables.authors("ann", 1).await.expect("the tables").data;
+    assert_eq!(behind[0].author_id, "bob");
+    let days = tables.activity("2024-02-01", "2024-02-29").await.expect("the tables").data;
+    let days: Vec<_> =
+        days.iter().map(|day| (day.day.as_str(), day.created, day.updated, day.deleted)).collect();
+    assert_eq!(days, [("2024-02-29", 3, 1, 1)]);
+    assert!(tables.activity("2024-03-01", "2024-03-02").await.expect("the tables").data.is_empty());
+    tables.close().await;
+}
+
+/// The search agrees with the table, after everything that can happen to articles.
+async fn what_is_found_is_what_there_is<D: Database>(database: &D) {
+    let tables = super::tables(database).await;
+    let story = random_story(&mut StdRng::seed_from_u64(11), 200);
+    story.tell(&tables, 9).await;
+    let all = titles(&tables, ListPage { limit: 1000, ..ListPage::default() }).await;
+    let mut with_word = found(&tables, "again").await;
+    with_word.sort_unstable();
+    let mut expected = all.clone();
+    expected.sort_unstable();
+    assert!(all.len() > 10);
+    assert_eq!(with_word.len(), expected.len().min(100));
+    assert!(with_word.iter().all(|title| expected.binary_search(title).is_ok()));
+    tables.close().await;
+}

@@ -1,0 +1,110 @@
+//! Follows the catalog: which generation is live, whether one is to be built, which are to go.
+
+use std::{sync::Arc, time::Duration};
+
+use messaging::Connection;
+use tokio::sync::watch;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    catalog::{Database, Generation, State},
+    live::Live,
+    rebuild::Rebuild,
+    tables::DatabaseError,
+};
+
+/// How often the catalog is looked at.
+const POLL: Duration = Duration::from_millis(250);
+
+/// What the catalog said last. Cheap to clone.
+#[derive(Debug)]
+pub(crate) struct Follower<D: Database> {
+    live: Live<D>,
+    generations: watch::Sender<Arc<Vec<Generation>>>,
+}
+
+impl<D: Database> Follower<D> {
+    pub(crate) fn new(live: Live<D>) -> Self {
+        Self { live, generations: watch::Sender::new(Arc::default()) }
+    }
+
+    /// Looks at the catalog until `stop`.
+    pub(crate) async fn run(&self, stop: &CancellationToken) {
+        while !stop.is_cancelled() {
+            if let Err(error) = self.look().await {
+                tracing::warn!(%error, "reading the catalog of generations failed");
+            }
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = tokio::time::sleep(POLL) => {}
+            }
+        }
+    }
+
+    async fn look(&self) -> Result<(), DatabaseError> {
+        let generations = self.live.database().generations().await?;
+        if self.live.follow(&generations).await? {
+            tracing::info!(number = self.live.current().number, "another generation is live");
+        }
+        self.generations.send_replace(Arc::new(generations));
+        Ok(())
+    }
+
+    /// Builds whatever generation is to be built, as whoever holds the lease in `epoch`, until `lost`.
+    pub(crate) async fn run_rebuilds(
+        &self,
+        connection: &Connection,
+        epoch: i64,
+        lost: &CancellationToken,
+    ) {
+        let mut generations = self.generations.subscribe();
+        loop {
+            let seen = generations.borrow_and_update().clone();
+            self.clean(&seen).await;
+            let building = seen.iter().find(|generation| generation.state == State::Building);
+            if let Some(generation) = building {
+                let rebuild = Rebuild::new(connection, &self.live, generation.number, epoch);
+                // In a task of its own: a panic fails the rebuild and nothing else.
+                let (task, stop) = (TaskTracker::new(), lost.clone());
+                let handle = task.spawn(async move { rebuild.run(&stop).await });
+                if let Err(error) = handle.await {
+                    self.fail(generation.number, &error.to_string()).await;
+                }
+                // What was seen before is out of date.
+                if let Err(error) = self.look().await {
+                    tracing::warn!(%error, "reading the catalog of generations failed");
+                }
+                if lost.is_cancelled() {
+                    return;
+                }
+                continue;
+            }
+            tokio::select! {
+                () = lost.cancelled() => return,
+                _ = generations.changed() => {}
+            }
+        }
+    }
+
+    async fn fail(&self, number: i32, reason: &str) {
+        let database = self.live.database();
+        let failed = database.change(number, State::Building, State::Failed, Some(reason));
+        if let Err(error) = failed.await {
+            tracing::error!(%error, number, "noting that a rebuild failed failed");
+        }
+    }
+
+    /// Of the generations that were live, the last one stays.
+    async fn clean(&self, generations: &[Generation]) {
+        let mut previous: Vec<_> =
+            generations.iter().filter(|generation| generation.state == State::Previous).collect();
+        previous.sort_unstable_by(|one, other| one.changed_at.cmp(&other.changed_at));
+        previous.pop();
+        for generation in previous {
+            match self.live.database().remove(generation.number).await {
+                Ok(()) => tracing::info!(number = generation.number, "generation removed"),
+                Err(error) => tracing::warn!(%error, number = generation.number, "removing failed"),
+            }
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! The read model in PostgreSQL: the catalog in one schema, each generation in a schema of its own.
+
+mod catalog;
+mod read;
+mod search;
+mod write;
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use sqlx::{
+    PgPool,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+use tokio::sync::Mutex;
+use uuid::Uuid;
+
+use self::catalog::Session;
+use crate::tables::{
+    ArticleRow, AuthorRow, Changes, DatabaseError, DayRow, Found, ListPage, SearchPage, Seen,
+    Skipped, Step, Tables,
+};
+
+/// Reads that run at once.
+const READERS: u32 = 8;
+/// How long a connection may take.
+const CONNECT_PATIENCE: Duration = Duration::from_secs(2);
+/// The schema of the catalog.
+const CATALOG: &str = "newswire_projection";
+
+/// What every session of ours is.
+const SESSION: [(&str, &str); 10] = [
+    // That something exists already is no news.
+    ("client_min_messages", "warning"),
+    // Rows and position are lost or kept together, and what is lost comes again from the stream.
+    ("synchronous_commit", "off"),
+    // Everything is looked up by an index. A plan that was made while a table was small, and is kept, must not read all
+    // of it when it is large.
+    ("enable_seqscan", "off"),
+    ("enable_hashjoin", "off"),
+    ("enable_mergejoin", "off"),
+    // Whoever vanishes must not hold up the others.
+    ("lock_timeout", "3s"),
+    ("idle_in_transaction_session_timeout", "3s"),
+    ("tcp_keepalives_idle", "10"),
+    ("tcp_keepalives_interval", "5"),
+    ("tcp_keepalives_count", "3"),
+];
+
+/// A PostgreSQL database.
+#[derive(Debug, Clone)]
+pub(crate) struct PostgresDatabase {
+    options: PgConnectOptions,
+    catalog: PgPool,
+    /// Of whoever holds the lease.
+    sessions: Arc<Mutex<HashMap<Uuid, Session>>>,
+}
+
+/// One generation's schema.
+#[derive(Debug, Clone)]
+pub(crate) struct PostgresTables {
+    writer: PgPool,
+    readers: PgPool,
+}
+
+impl PostgresDatabase {
+    /// The database at `url`; `None` when it is not `postgres://user:password@host:port/db`.
+    pub(crate) fn parse(url: &str) -> Option<Self> {
+        if !(url.starts_with("postgres://") || url.starts_with("postgresql://")) {
+            return None;
+        }
+        let options: PgConnectOptions = url.parse().ok()?;
+        let options = options.application_name("newswire-projection").options(SESSION);
+        let catalog = pool(in_schema(&options, CATALOG), 2);
+        Some(Self { catalog, options, sessions: Arc::default() })
+    }
+
+    fn catalog_options(&self) -> PgConnectOptions {
+        in_schema(&self.options, CATALOG)
+    }
+
+    /// The schema of the generation `number`.
+    fn schema(number: i32) -> String {
+        format!("{CATALOG}_{number}")
+    }
+}
+
+fn in_schema(options: &PgConnectOptions, schema: &str) -> PgConnectOptions {
+    options.clone().options([("search_path", schema)])
+}
+
+fn pool(options: PgConnectOptions, connections: u32) -> PgPool {
+    PgPoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(CONNECT_PATIENCE)
+        // A round trip before each statement would be dear; a connection that broke is an error once.
+        .test_before_acquire(false)
+        .connect_lazy_with(options)
+}
+
+impl PostgresTables {
+    fn new(options: &PgConnectOptions, schema: &str) -> Self {
+        let options = in_schema(options, schema);
+        // A question that takes longer than anybody waits for its answer is not worth its cost.
+        let asking = options.clone().options([("statement_timeout", "5s")]);
+        Self { writer: pool(options, 1), readers: pool(asking, READERS) }
+    }
+}
+
+impl Tables for PostgresTables {
+    async fn fence(&self, epoch: i64) -> Result<Option<u64>, DatabaseError> {
+        write::fence(&self.writer, epoch).await
+    }
+
+    async fn position(&self) -> Result<u64, DatabaseError> {
+        read::position(&self.readers).await
+    }
+
+    async fn known(&self, ids: &[Uuid]) -> Result<Vec<ArticleRow>, DatabaseError> {
+        read::known(&self.writer, ids).await
+    }
+
+    async fn commit(&self, changes: &Changes, step: Step) -> Result<bool, DatabaseError> {
+        write::commit(&self.writer, changes, step).await
+    }
+
+    async fn skipped(&self) -> Result<Vec<Skipped>, DatabaseError> {
+        read::skipped(&self.readers).await
+    }
+
+    async fn digest(&self) -> Result<Seen<u64>, DatabaseError> {
+        // By the writer, whose statements may take their time.
+        read::digest(&self.writer).await
+    }
+
+    async fn get(&self, id: Uuid) -> Result<Seen<Option<ArticleRow>>, DatabaseError> {
+        read::get(&self.readers, id).await
+    }
+
+    async fn list(&self, page: &ListPage) -> Result<Seen<Vec<ArticleRow>>, DatabaseError> {
+        read::list(&self.readers, page).await
+    }
+
+    async fn search(&self, page: &SearchPage) -> Result<Seen<Found>, DatabaseError> {
+        search::search(&self.readers, page).await
+    }
+
+    async fn author(
+        &self,
+        id: &eventsourcing::UserId,
+    ) -> Result<Seen<Option<AuthorRow>>, DatabaseError> {
+        read::author(&self.readers, id).await
+    }
+
+    async fn authors(
+        &self,
+        after: &str,
+        limit: i64,
+    ) -> Result<Seen<Vec<AuthorRow>>, DatabaseError> {
+        read::authors(&self.readers, after, limit).await
+    }
+
+    async fn activity(&self, first: &str, last: &str) -> Result<Seen<Vec<DayRow>>, DatabaseError> {
+        read::activity(&self.readers, first, last).await
+    }
+
+    async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+}

@@ -1,0 +1,231 @@
+//! Which generations there are, and the lease.
+
+use std::{collections::hash_map::Entry, time::Duration};
+
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+use uuid::Uuid;
+
+use super::{CATALOG, PostgresDatabase, PostgresTables};
+use crate::{
+    catalog::{Database, Generation, GenerationRow, State},
+    tables::DatabaseError,
+    time::now,
+};
+
+impl PostgresDatabase {
+    /// Makes `schema`, unless it is there. Of two that do so at once, one would fail without the lock.
+    async fn make(&self, schema: &str) -> Result<(), DatabaseError> {
+        let mut transaction = self.catalog.begin().await?;
+        sqlx::query("SELECT pg_advisory_xact_lock(hashtext($1))")
+            .bind(CATALOG)
+            .execute(&mut *transaction)
+            .await?;
+        // Its name is ours: letters and a number.
+        sqlx::query(AssertSqlSafe(format!("CREATE SCHEMA IF NOT EXISTS {schema}")))
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await
+    }
+}
+
+/// A session of whoever holds the lease, or would like to. The server ends it, and with it its lock, when the process
+/// ends, however that happens.
+#[derive(Debug)]
+pub(super) struct Session {
+    connection: PgConnection,
+    locked: bool,
+}
+
+impl PostgresDatabase {
+    async fn lease_in_session(
+        &self,
+        holder: Uuid,
+        duration: Duration,
+    ) -> Result<Option<i64>, DatabaseError> {
+        let mut sessions = self.sessions.lock().await;
+        let session = match sessions.entry(holder) {
+            Entry::Occupied(session) => session.into_mut(),
+            Entry::Vacant(place) => {
+                let connection = PgConnection::connect_with(&self.catalog_options()).await?;
+                place.insert(Session { connection, locked: false })
+            }
+        };
+        if !session.locked {
+            session.locked = sqlx::query_scalar("SELECT pg_try_advisory_lock(hashtext($1))")
+                .bind("newswire_projection.lease")
+                .fetch_one(&mut session.connection)
+                .await?;
+        }
+        sqlx::query_scalar(
+            "INSERT INTO lease AS old (one, holder, locked, epoch, ends)
+             VALUES (1, $1, $3, 1, clock_timestamp() + make_interval(secs => $2))
+             ON CONFLICT (one) DO UPDATE
+             SET epoch = old.epoch + CASE WHEN old.holder = $1 THEN 0 ELSE 1 END, holder = $1, locked = $3,
+                 ends = clock_timestamp() + make_interval(secs => $2)
+             WHERE old.holder = $1 OR old.ends < clock_timestamp() OR (old.locked AND $3)
+             RETURNING epoch",
+        )
+        .bind(holder)
+        .bind(duration.as_secs_f64())
+        .bind(session.locked)
+        .fetch_optional(&mut session.connection)
+        .await
+    }
+}
+
+impl Database for PostgresDatabase {
+    type Tables = PostgresTables;
+
+    async fn prepare(&self, version: i64) -> Result<(), DatabaseError> {
+        self.make(CATALOG).await?;
+        sqlx::migrate!("migrations/postgres/catalog").run(&self.catalog).await?;
+        sqlx::query(
+            "INSERT INTO generations (version, state, changed_at)
+             SELECT $1, 'live', $2 WHERE NOT EXISTS (SELECT FROM generations) ON CONFLICT DO NOTHING",
+        )
+        .bind(version)
+        .bind(now())
+        .execute(&self.catalog)
+        .await?;
+        Ok(())
+    }
+
+    async fn generations(&self) -> Result<Vec<Generation>, DatabaseError> {
+        let rows: Vec<GenerationRow> = sqlx::query_as("SELECT * FROM generations ORDER BY number")
+            .fetch_all(&self.catalog)
+            .await?;
+        rows.into_iter().map(Generation::try_from).collect()
+    }
+
+    async fn add(
+        &self,
+        version: i64,
+        held: bool,
+        verified: bool,
+    ) -> Result<Option<i32>, DatabaseError> {
+        sqlx::query_scalar(
+            "INSERT INTO generations (version, state, held, verified, changed_at)
+             VALUES ($1, 'building', $2, $3, $4) ON CONFLICT DO NOTHING RETURNING number",
+        )
+        .bind(version)
+        .bind(held)
+        .bind(verified)
+        .bind(now())
+        .fetch_optional(&self.catalog)
+        .await
+    }
+
+    async fn change(
+        &self,
+        number: i32,
+        from: State,
+        to: State,
+        reason: Option<&str>,
+    ) -> Result<bool, DatabaseError> {
+        let changed = sqlx::query(
+            "UPDATE generations
+             SET state = $1, held = FALSE, verified = FALSE, reason = $2, changed_at = $3
+             WHERE number = $4 AND state = $5",
+        )
+        .bind(to.name())
+        .bind(reason)
+        .bind(now())
+        .bind(number)
+        .bind(from.name())
+        .execute(&self.catalog)
+        .await;
+        match changed {
+            Ok(changed) => Ok(changed.rows_affected() == 1),
+            Err(DatabaseError::Database(error)) if error.is_unique_violation() => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn hold(
+        &self,
+        number: i32,
+        held: bool,
+        reason: Option<&str>,
+    ) -> Result<(), DatabaseError> {
+        sqlx::query(
+            "UPDATE generations SET held = $1, reason = $2 WHERE number = $3 AND state = 'building'",
+        )
+        .bind(held)
+        .bind(reason)
+        .bind(number)
+        .execute(&self.catalog)
+        .await?;
+        Ok(())
+    }
+
+    async fn switch(&self, from: i32, to: i32) -> Result<bool, DatabaseError> {
+        let mut transaction = self.catalog.begin().await?;
+        // Everything else about the read model can be made again, but not who was told which generation is live.
+        sqlx::query("SET LOCAL synchronous_commit = on").execute(&mut *transaction).await?;
+        for (number, is, becomes) in [(from, "live", "previous"), (to, "building", "live")] {
+            let changed = sqlx::query(
+                "UPDATE generations SET state = $1, held = FALSE, reason = NULL, changed_at = $2
+                 WHERE number = $3 AND state = $4",
+            )
+            .bind(becomes)
+            .bind(now())
+            .bind(number)
+            .bind(is)
+            .execute(&mut *transaction)
+            .await?;
+            if changed.rows_affected() != 1 {
+                transaction.rollback().await?;
+                return Ok(false);
+            }
+        }
+        transaction.commit().await?;
+        Ok(true)
+    }
+
+    async fn open(&self, number: i32) -> Result<PostgresTables, DatabaseError> {
+        let schema = Self::schema(number);
+        self.make(&schema).await?;
+        let tables = PostgresTables::new(&self.options, &schema);
+        sqlx::migrate!("migrations/postgres/generation").run(&tables.writer).await?;
+        Ok(tables)
+    }
+
+    async fn remove(&self, number: i32) -> Result<(), DatabaseError> {
+        let mut transaction = self.catalog.begin().await?;
+        // Its name is ours: letters and a number.
+        let schema = Self::schema(number);
+        sqlx::query(AssertSqlSafe(format!("DROP SCHEMA IF EXISTS {schema} CASCADE")))
+            .execute(&mut *transaction)
+            .await?;
+        sqlx::query("DELETE FROM generations WHERE number = $1")
+            .bind(number)
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await
+    }
+
+    async fn lease(&self, holder: Uuid, duration: Duration) -> Result<Option<i64>, DatabaseError> {
+        let leased = self.lease_in_session(holder, duration).await;
+        if !matches!(leased, Ok(Some(_))) {
+            let mut sessions = self.sessions.lock().await;
+            // A broken session has nothing, and the lock is the holder's to take.
+            if leased.is_err() || sessions.get(&holder).is_some_and(|session| session.locked) {
+                sessions.remove(&holder);
+            }
+        }
+        leased
+    }
+
+    async fn release(&self, holder: Uuid) -> Result<(), DatabaseError> {
+        self.sessions.lock().await.remove(&holder);
+        sqlx::query("UPDATE lease SET ends = to_timestamp(0) WHERE holder = $1")
+            .bind(holder)
+            .execute(&self.catalog)
+            .await?;
+        Ok(())
+    }
+
+    async fn close(&self) {
+        self.catalog.close().await;
+    }
+}

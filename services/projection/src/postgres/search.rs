@@ -1,0 +1,62 @@
+//! Full-text search with tsvector.
+
+use sqlx::{PgPool, Postgres, QueryBuilder};
+
+use super::read::{SUMMARY, begin};
+use crate::tables::{DatabaseError, Found, MARKS, SearchPage, Seen};
+
+pub(super) async fn search(
+    readers: &PgPool,
+    page: &SearchPage,
+) -> Result<Seen<Found>, DatabaseError> {
+    let (mut tables, position) = begin(readers).await?;
+    let newest = if let Some(newest) = page.newest {
+        newest
+    } else {
+        let newest = "SELECT coalesce(max(created_position), 0) FROM articles";
+        sqlx::query_scalar(newest).fetch_one(&mut *tables).await?
+    };
+    let hits = query(page, newest).build_query_as().fetch_all(&mut *tables).await?;
+    tables.rollback().await?;
+    Ok(Seen { position, data: Found { newest, hits } })
+}
+
+/// Snippets are made for the articles of the page only: they cost more than finding them.
+fn query(page: &SearchPage, newest: i64) -> QueryBuilder<Postgres> {
+    let [open, close] = MARKS;
+    let mut query = QueryBuilder::new("WITH words AS (SELECT ");
+    phrases(&mut query, &page.words);
+    query.push(
+        " AS query), found AS (
+             SELECT articles.*, ts_rank_cd(search, query) AS rank FROM articles, words
+             WHERE search @@ query AND NOT deleted AND created_position <= ",
+    );
+    query.push_bind(newest);
+    if let Some(author) = &page.author {
+        query.push(" AND author_id = ").push_bind(author.to_string());
+    }
+    if let Some(tag) = &page.tag {
+        query.push(
+            " AND created_position IN (SELECT created_position FROM article_tags WHERE tag = ",
+        );
+        query.push_bind(tag.clone()).push(")");
+    }
+    query.push(" ORDER BY rank DESC, created_position DESC LIMIT ").push_bind(page.limit);
+    query.push(" OFFSET ").push_bind(page.offset);
+    query.push(") SELECT ").push(SUMMARY.replace("articles.", "")).push(", ts_headline('simple', ");
+    // The content, unless only the title has the words.
+    query.push(
+        "CASE WHEN to_tsvector('simple', left(content, 50000)) @@ query THEN left(content, 50000) ELSE title END, query, ",
+    );
+    query.push_bind(format!("StartSel=\"{open}\", StopSel=\"{close}\", MaxWords=24, MinWords=12"));
+    query.push(") AS snippet FROM found, words ORDER BY rank DESC, created_position DESC");
+    query
+}
+
+/// Every word must be there. As phrases nothing of it is an operator.
+fn phrases(query: &mut QueryBuilder<Postgres>, words: &[String]) {
+    query.push("''::tsquery");
+    for word in words {
+        query.push(" && phraseto_tsquery('simple', ").push_bind(word.clone()).push(")");
+    }
+}

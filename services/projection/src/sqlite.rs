@@ -1,0 +1,143 @@
+//! The read model in SQLite: the catalog in one file, each generation in a file beside it.
+//!
+//! A file has one writer at a time, so a rebuild in a file of its own never holds up the live generation.
+
+mod catalog;
+mod lock;
+mod read;
+mod search;
+mod write;
+
+use std::{path::PathBuf, time::Duration};
+
+use sqlx::{
+    SqlitePool,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+
+use self::lock::Lock;
+use crate::tables::{
+    ArticleRow, AuthorRow, Changes, DatabaseError, DayRow, Found, ListPage, SearchPage, Seen,
+    Skipped, Step, Tables,
+};
+
+/// Reads that run at once.
+const READERS: u32 = 4;
+/// How long a writer waits for another process that writes.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(3);
+/// What a connection keeps of the file in memory, in KiB (negative: SQLite's way to say that it is no page count).
+const CACHE: &str = "-65536";
+
+/// A folder's worth of files.
+#[derive(Debug, Clone)]
+pub(crate) struct SqliteDatabase {
+    path: PathBuf,
+    catalog: SqlitePool,
+    lock: Lock,
+}
+
+/// One generation's file.
+#[derive(Debug, Clone)]
+pub(crate) struct SqliteTables {
+    writer: SqlitePool,
+    readers: SqlitePool,
+}
+
+impl SqliteDatabase {
+    /// The database whose catalog is the file `path`.
+    pub(crate) fn new(path: PathBuf) -> Self {
+        let options = SqlitePoolOptions::new().max_connections(1);
+        let lock = Lock::new(path.with_extension("lock"));
+        Self { catalog: options.connect_lazy_with(file(path.clone())), path, lock }
+    }
+
+    /// The file of the generation `number`: beside the catalog.
+    fn generation(&self, number: i32) -> PathBuf {
+        self.path.with_extension(format!("{number}.db"))
+    }
+}
+
+fn file(path: PathBuf) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        // Rows and position are lost or kept together, and what is lost comes again from the stream.
+        .synchronous(SqliteSynchronous::Normal)
+        .busy_timeout(BUSY_TIMEOUT)
+        .pragma("cache_size", CACHE)
+}
+
+impl SqliteTables {
+    async fn open(path: PathBuf) -> Result<Self, DatabaseError> {
+        let options = file(path);
+        let writer =
+            SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
+        sqlx::migrate!("migrations/sqlite/generation").run(&writer).await?;
+        let readers = SqlitePoolOptions::new().max_connections(READERS);
+        Ok(Self { writer, readers: readers.connect_lazy_with(options.read_only(true)) })
+    }
+}
+
+impl Tables for SqliteTables {
+    async fn fence(&self, epoch: i64) -> Result<Option<u64>, DatabaseError> {
+        write::fence(&self.writer, epoch).await
+    }
+
+    async fn position(&self) -> Result<u64, DatabaseError> {
+        read::position(&self.readers).await
+    }
+
+    async fn known(&self, ids: &[uuid::Uuid]) -> Result<Vec<ArticleRow>, DatabaseError> {
+        // By the connection that writes: it has the pages at hand.
+        read::known(&self.writer, ids).await
+    }
+
+    async fn commit(&self, changes: &Changes, step: Step) -> Result<bool, DatabaseError> {
+        write::commit(&self.writer, changes, step).await
+    }
+
+    async fn skipped(&self) -> Result<Vec<Skipped>, DatabaseError> {
+        read::skipped(&self.readers).await
+    }
+
+    async fn digest(&self) -> Result<Seen<u64>, DatabaseError> {
+        read::digest(&self.readers).await
+    }
+
+    async fn get(&self, id: uuid::Uuid) -> Result<Seen<Option<ArticleRow>>, DatabaseError> {
+        read::get(&self.readers, id).await
+    }
+
+    async fn list(&self, page: &ListPage) -> Result<Seen<Vec<ArticleRow>>, DatabaseError> {
+        read::list(&self.readers, page).await
+    }
+
+    async fn search(&self, page: &SearchPage) -> Result<Seen<Found>, DatabaseError> {
+        search::search(&self.readers, page).await
+    }
+
+    async fn author(
+        &self,
+        id: &eventsourcing::UserId,
+    ) -> Result<Seen<Option<AuthorRow>>, DatabaseError> {
+        read::author(&self.readers, id).await
+    }
+
+    async fn authors(
+        &self,
+        after: &str,
+        limit: i64,
+    ) -> Result<Seen<Vec<AuthorRow>>, DatabaseError> {
+        read::authors(&self.readers, after, limit).await
+    }
+
+    async fn activity(&self, first: &str, last: &str) -> Result<Seen<Vec<DayRow>>, DatabaseError> {
+        read::activity(&self.readers, first, last).await
+    }
+
+    async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+}

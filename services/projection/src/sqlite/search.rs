@@ -1,0 +1,65 @@
+//! Full-text search with FTS5.
+
+use sqlx::{QueryBuilder, Sqlite, SqlitePool};
+
+use super::read::{SUMMARY, begin};
+use crate::tables::{DatabaseError, Found, MARKS, SearchPage, Seen};
+
+pub(super) async fn search(
+    readers: &SqlitePool,
+    page: &SearchPage,
+) -> Result<Seen<Found>, DatabaseError> {
+    let (mut tables, position) = begin(readers).await?;
+    let newest = if let Some(newest) = page.newest {
+        newest
+    } else {
+        let newest = "SELECT coalesce(max(created_position), 0) FROM articles";
+        sqlx::query_scalar(newest).fetch_one(&mut *tables).await?
+    };
+    let hits = query(page, newest).build_query_as().fetch_all(&mut *tables).await?;
+    Ok(Seen { position, data: Found { newest, hits } })
+}
+
+fn query(page: &SearchPage, newest: i64) -> QueryBuilder<Sqlite> {
+    let [open, close] = MARKS.map(|mark| mark.to_string());
+    let mut query = QueryBuilder::new("SELECT ");
+    query.push(SUMMARY).push(", snippet(articles_search, -1, ");
+    query.push_bind(open).push(", ").push_bind(close).push(
+        ", '…', 24) AS snippet FROM articles_search
+         JOIN articles ON created_position = articles_search.rowid
+         WHERE articles_search MATCH ",
+    );
+    query.push_bind(phrases(&page.words));
+    query.push(" AND deleted = 0 AND created_position <= ").push_bind(newest);
+    if let Some(author) = &page.author {
+        query.push(" AND author_id = ").push_bind(author.to_string());
+    }
+    if let Some(tag) = &page.tag {
+        query.push(
+            " AND created_position IN (SELECT created_position FROM article_tags WHERE tag = ",
+        );
+        query.push_bind(tag.clone()).push(")");
+    }
+    query.push(" ORDER BY bm25(articles_search, 5.0, 1.0), created_position DESC LIMIT ");
+    query.push_bind(page.limit).push(" OFFSET ").push_bind(page.offset);
+    query
+}
+
+/// Every word must be there. In quotes nothing of it is an operator.
+fn phrases(words: &[String]) -> String {
+    let phrases: Vec<String> =
+        words.iter().map(|word| format!("\"{}\"", word.replace('"', "\"\""))).collect();
+    if phrases.is_empty() { "\"\"".to_owned() } else { phrases.join(" ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_is_looked_for_is_an_operator() {
+        let words = ["a", "OR", "b*", "NEAR(c)", "\"d"].map(str::to_owned);
+        assert_eq!(phrases(&words), "\"a\" \"OR\" \"b*\" \"NEAR(c)\" \"\"\"d\"");
+        assert_eq!(phrases(&[]), "\"\"");
+    }
+}

@@ -1,0 +1,205 @@
+//! The port: what a database must do to keep the read model. `sqlite.rs` and `postgres.rs` are behind it.
+
+use std::{fmt::Debug, future::Future};
+
+use eventsourcing::UserId;
+use sqlx::types::Json;
+use uuid::Uuid;
+
+/// The database failed, or a row is not what was written.
+pub(crate) use sqlx::Error as DatabaseError;
+
+/// A row of `articles`.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub(crate) struct ArticleRow {
+    /// The position of the event that created it.
+    pub created_position: i64,
+    pub id: Uuid,
+    pub title: String,
+    /// Empty when it was not asked for.
+    pub content: String,
+    pub author_id: String,
+    pub slug: Option<String>,
+    pub tags: Json<Vec<String>>,
+    pub version: i64,
+    pub created_at: String,
+    pub updated_at: String,
+    pub deleted: bool,
+}
+
+/// What is added to a row of `authors`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct AuthorChange {
+    pub author_id: String,
+    pub articles: i64,
+    pub created: i64,
+    pub last_activity: String,
+}
+
+/// A row of `authors`.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub(crate) struct AuthorRow {
+    pub author_id: String,
+    pub articles: i64,
+    pub created: i64,
+    pub last_activity: String,
+}
+
+/// A row of `activity`, or what is added to one.
+#[derive(Debug, Clone, Default, PartialEq, Eq, sqlx::FromRow)]
+pub(crate) struct DayRow {
+    pub day: String,
+    pub created: i64,
+    pub updated: i64,
+    pub deleted: i64,
+}
+
+/// An event that a rebuild could not apply.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub(crate) struct Skipped {
+    pub position: i64,
+    pub subject: String,
+    pub reason: String,
+}
+
+/// What a batch of events changes in the tables.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Changes {
+    /// Articles as they are from now on, by the position that created them.
+    pub articles: Vec<ArticleRow>,
+    /// Those among them whose words are in the search now.
+    pub unindexed: Vec<i64>,
+    /// Those among them whose tags change.
+    pub untagged: Vec<i64>,
+    /// Their new tags.
+    pub tags: Vec<(i64, String)>,
+    pub authors: Vec<AuthorChange>,
+    pub days: Vec<DayRow>,
+    pub skipped: Vec<Skipped>,
+}
+
+/// From which position to which, and by whom.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Step {
+    pub from: u64,
+    pub to: u64,
+    pub epoch: i64,
+}
+
+/// Rows, and the position of the state that they are from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Seen<T> {
+    pub position: u64,
+    pub data: T,
+}
+
+/// A page of live articles, newest first.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ListPage {
+    pub author: Option<UserId>,
+    pub tag: Option<String>,
+    /// Only those created before this position.
+    pub before: Option<i64>,
+    pub limit: i64,
+}
+
+/// A page of live articles in which all `words` are, best first.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct SearchPage {
+    pub words: Vec<String>,
+    pub author: Option<UserId>,
+    pub tag: Option<String>,
+    /// Only those created up to this position.
+    pub newest: Option<i64>,
+    pub offset: i64,
+    pub limit: i64,
+}
+
+/// What stands around a word that was found, until the text is made safe for HTML.
+pub(crate) const MARKS: [char; 2] = ['\u{1}', '\u{2}'];
+
+/// An article that was found.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub(crate) struct Hit {
+    #[sqlx(flatten)]
+    pub article: ArticleRow,
+    /// Where it was found, with [`MARKS`] around the words.
+    pub snippet: String,
+}
+
+/// A page of what was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Found {
+    /// The newest article when the first page was read.
+    pub newest: i64,
+    pub hits: Vec<Hit>,
+}
+
+/// One generation of the read model. Cheap to clone.
+pub(crate) trait Tables: Clone + Debug + Send + Sync + 'static {
+    /// Lets nobody of an epoch before `epoch` write any more; the position, or `None` when a later epoch has begun.
+    fn fence(&self, epoch: i64) -> impl Future<Output = Result<Option<u64>, DatabaseError>> + Send;
+
+    /// The position of the last event in the tables.
+    fn position(&self) -> impl Future<Output = Result<u64, DatabaseError>> + Send;
+
+    /// The articles `ids`, without their content; those that are not there are left out.
+    fn known(
+        &self,
+        ids: &[Uuid],
+    ) -> impl Future<Output = Result<Vec<ArticleRow>, DatabaseError>> + Send;
+
+    /// Makes `step` and writes `changes`, all or nothing. `false` when position or epoch are others.
+    fn commit(
+        &self,
+        changes: &Changes,
+        step: Step,
+    ) -> impl Future<Output = Result<bool, DatabaseError>> + Send;
+
+    /// What a rebuild could not apply, oldest first.
+    fn skipped(&self) -> impl Future<Output = Result<Vec<Skipped>, DatabaseError>> + Send;
+
+    /// A digest of every row of every table, with the position: equal for equal tables.
+    fn digest(&self) -> impl Future<Output = Result<Seen<u64>, DatabaseError>> + Send;
+
+    /// The article `id`.
+    fn get(
+        &self,
+        id: Uuid,
+    ) -> impl Future<Output = Result<Seen<Option<ArticleRow>>, DatabaseError>> + Send;
+
+    /// A page of articles, without their content.
+    fn list(
+        &self,
+        page: &ListPage,
+    ) -> impl Future<Output = Result<Seen<Vec<ArticleRow>>, DatabaseError>> + Send;
+
+    /// A page of articles, without their content, in which words are.
+    fn search(
+        &self,
+        page: &SearchPage,
+    ) -> impl Future<Output = Result<Seen<Found>, DatabaseError>> + Send;
+
+    /// The author `id`.
+    fn author(
+        &self,
+        id: &UserId,
+    ) -> impl Future<Output = Result<Seen<Option<AuthorRow>>, DatabaseError>> + Send;
+
+    /// Up to `limit` authors behind `after`, by id.
+    fn authors(
+        &self,
+        after: &str,
+        limit: i64,
+    ) -> impl Future<Output = Result<Seen<Vec<AuthorRow>>, DatabaseError>> + Send;
+
+    /// The days from `first` to `last` on which something happened.
+    fn activity(
+        &self,
+        first: &str,
+        last: &str,
+    ) -> impl Future<Output = Result<Seen<Vec<DayRow>>, DatabaseError>> + Send;
+
+    /// Lets go of it.
+    fn close(&self) -> impl Future<Output = ()> + Send;
+}

@@ -1,0 +1,190 @@
+//! Two processes of the service on one PostgreSQL: the one that writes is stopped, and continued when the other has taken
+//! over.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use projection::control::Question;
+use rustix::process::{Pid, Signal, kill_process};
+use sqlx::{PgConnection, PgPool};
+use test_support::{ArticleWriter, NatsServer, PostgresServer, eventually};
+
+use crate::service::{Admin, folder};
+
+/// A process of the service, ended with the test.
+struct Replica {
+    child: Child,
+    log: PathBuf,
+}
+
+impl Replica {
+    fn start(nats: &NatsServer, postgres: &PostgresServer, dir: &Path, name: &str) -> Self {
+        let path = dir.join(name);
+        let log = fs::File::create(&path).expect("a log file");
+        let child = Command::new(env!("CARGO_BIN_EXE_projection"))
+            .env("NEWSWIRE__NATS__URL", nats.url())
+            .env("NEWSWIRE__NATS__PASSWORD", "projection")
+            .env("NEWSWIRE__DATA_DIR", dir)
+            .env("NEWSWIRE__ADMIN__LISTEN", "127.0.0.1:0")
+            .env("NEWSWIRE__PROJECTION__DATABASE", postgres.url())
+            .stdin(Stdio::null())
+            .stderr(log)
+            .spawn();
+        Self { child: child.expect("the service starts"), log: path }
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).expect("it is ours");
+    }
+}
+
+impl Drop for Replica {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let lines = fs::read_to_string(&self.log).unwrap_or_default();
+            let lines: Vec<&str> =
+                lines.lines().filter(|line| !line.contains("projected")).collect();
+            let last = lines[lines.len().saturating_sub(20)..].join("\n");
+            eprintln!("{}: {last}", self.log.display());
+        }
+        // It may be dead already, which is fine.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Writes articles until it is told to stop; the position of the last one.
+struct Load {
+    stop: Arc<AtomicBool>,
+    position: Arc<AtomicU64>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Load {
+    async fn start(nats: &NatsServer) -> Self {
+        let writer = ArticleWriter::new(nats).await;
+        let (stop, position) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+        let (ended, last) = (stop.clone(), position.clone());
+        let task = tokio::spawn(async move {
+            // Fast enough to be in the middle of something, slow enough for a debug build.
+            let mut pace = tokio::time::interval(Duration::from_millis(5));
+            while !ended.load(Ordering::Relaxed) {
+                pace.tick().await;
+                let mut article = writer.create("ann", "T", "C").await;
+                writer.update(&mut article, "T2", "C2").await;
+                last.store(article.head.position, Ordering::Relaxed);
+            }
+        });
+        Self { stop, position, task }
+    }
+
+    fn position(&self) -> u64 {
+        self.position.load(Ordering::Relaxed)
+    }
+
+    async fn finish(self) -> u64 {
+        self.stop.store(true, Ordering::Relaxed);
+        self.task.await.expect("no panic");
+        self.position.load(Ordering::Relaxed)
+    }
+}
+
+/// Has the database note every move of the position, in the very transaction: its session, and its epoch.
+async fn audit(database: &mut PgConnection) {
+    for statement in [
+        "CREATE TABLE public.audit (number BIGSERIAL, pid INTEGER, epoch BIGINT, position BIGINT)",
+        "CREATE FUNCTION public.audit() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+         INSERT INTO public.audit (pid, epoch, position) VALUES (pg_backend_pid(), NEW.epoch, NEW.position);
+         RETURN NEW; END $$",
+        "CREATE TRIGGER audit AFTER UPDATE OF position ON newswire_projection_1.progress
+         FOR EACH ROW EXECUTE FUNCTION public.audit()",
+    ] {
+        sqlx::query(statement).execute(&mut *database).await.expect("executed");
+    }
+}
+
+/// The epoch, once the position `position` is reached.
+async fn epoch_at(database: &PgPool, position: u64) -> i64 {
+    let position = i64::try_from(position).expect("a small position");
+    eventually("the read model to reach the position", || async {
+        let row: (i64, i64) =
+            sqlx::query_as("SELECT position, epoch FROM newswire_projection_1.progress")
+                .fetch_one(database)
+                .await
+                .ok()?;
+        (row.0 >= position).then_some(row.1)
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_stopped_replica_is_replaced_and_writes_nothing_when_it_wakes() {
+    let (nats, postgres) = (NatsServer::provisioned().await, PostgresServer::start().await);
+    let dir = folder();
+    let start = |name: &str| Replica::start(&nats, &postgres, dir.path(), name);
+    let mut replicas = [start("one"), start("other")];
+    let admin = Admin::new(&nats).await;
+    let database = PgPool::connect(&postgres.url()).await.expect("connected");
+    eventually("the tables to be there", || async {
+        let there = "SELECT 1 FROM newswire_projection_1.progress WHERE epoch > 0";
+        sqlx::query(there).fetch_optional(&database).await.ok()?.map(|_| ())
+    })
+    .await;
+    audit(&mut database.acquire().await.expect("connected")).await;
+    let load = Load::start(&nats).await;
+    let mut epoch = epoch_at(&database, load.position() + 100).await;
+    for round in 0..3 {
+        // The one that writes is found by stopping it: nothing moves then.
+        let active = active(&replicas, dir.path(), epoch);
+        replicas[active].signal(Signal::STOP);
+        let next = epoch_at(&database, load.position() + 200).await;
+        assert!(next > epoch, "round {round}: another replica has taken over");
+        replicas[active].signal(Signal::CONT);
+        eventually("the old one to notice", || async {
+            let log = log(dir.path(), active);
+            (log.matches("another replica writes the read model now").count()
+                + log.matches("the lease has ended").count()
+                > 0)
+            .then_some(())
+        })
+        .await;
+        // It goes on without it.
+        epoch_at(&database, load.position() + 200).await;
+        epoch = next;
+    }
+    let last = load.finish().await;
+    epoch_at(&database, last).await;
+    let mixed: i64 = sqlx::query_scalar(
+        "SELECT count(*) FROM public.audit AS one JOIN public.audit AS other ON other.number > one.number
+         WHERE other.epoch < one.epoch OR (other.epoch = one.epoch AND other.position <= one.position)",
+    )
+    .fetch_one(&database)
+    .await
+    .expect("counted");
+    assert_eq!(mixed, 0, "an epoch that was over has written");
+    // Every row is as a rebuild makes it.
+    admin.rebuild(false, true).await;
+    assert_eq!(admin.live(2).await.reason, None);
+    admin.ask(Question::Status).await;
+    replicas.iter_mut().for_each(|replica| replica.signal(Signal::TERM));
+}
+
+const NAMES: [&str; 2] = ["one", "other"];
+
+fn log(dir: &Path, replica: usize) -> String {
+    fs::read_to_string(dir.join(NAMES[replica])).expect("the log is there")
+}
+
+/// The replica that has begun `epoch`.
+fn active(replicas: &[Replica; 2], dir: &Path, epoch: i64) -> usize {
+    let begun = |replica: &usize| log(dir, *replica).contains(&format!("\"epoch\":{epoch},"));
+    (0..replicas.len()).find(begun).expect("one of them")
+}
