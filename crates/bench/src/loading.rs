@@ -7,18 +7,16 @@ use std::{
 
 use anyhow::{Context as _, ensure};
 use async_nats::Client;
-use contracts::article::{ArticleEvent, ArticleUpdated, CONTEXT, UpdateArticle};
+use contracts::article::{ArticleEvent, CONTEXT, UpdateArticle};
 use eventsourcing::{
-    Actor, Aggregate, AggregateId, CommandEnvelope, CommandId, CorrelationId, Decide, EventContext,
-    EventData as _, EventStore, Executor, Fingerprint, Metadata, NewEvent, Refusal, RefusalKind,
-    Reply, SnapshotStore, StreamId,
+    Actor, Aggregate, AggregateId, CommandEnvelope, CommandId, Decide, EventContext, EventStore,
+    Executor, Refusal, RefusalKind, Reply, SnapshotStore, StreamId,
 };
 use messaging::{JetStreamEventStore, JetStreamSnapshots, event_codec, names};
 use serde::{Deserialize, Serialize};
 use test_support::{NatsServer, user};
-use time::OffsetDateTime;
 
-use crate::{load::Measured, report::Loading};
+use crate::{event::event, load::Measured, report::Loading};
 
 /// How many events each aggregate has. They lie as far apart in the stream as they can.
 const EVENTS_EACH: u64 = 10;
@@ -127,34 +125,4 @@ async fn fill(client: &Client, aggregates: &[AggregateId]) -> anyhow::Result<()>
     }
     client.flush().await?;
     Ok(())
-}
-
-fn event(
-    id: AggregateId,
-    version: u64,
-    author: &eventsourcing::UserId,
-) -> anyhow::Result<NewEvent> {
-    let command = CommandId::generate();
-    let data = ArticleEvent::from(ArticleUpdated {
-        title: version.to_string(),
-        content: "x".repeat(crate::ways::CONTENT_LENGTH),
-        author_id: author.clone(),
-        slug: None,
-        tags: None,
-    });
-    Ok(NewEvent {
-        id: command.event_id(id, 0),
-        event_type: data.event_type().to_owned(),
-        schema_version: data.schema_version(),
-        version,
-        time: OffsetDateTime::now_utc(),
-        metadata: Metadata {
-            correlation_id: CorrelationId::generate(),
-            causation_id: command,
-            fingerprint: Fingerprint::of("bench", b""),
-            user_id: author.clone(),
-            traceparent: None,
-        },
-        data: data.encode()?,
-    })
 }

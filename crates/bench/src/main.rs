@@ -1,7 +1,9 @@
 #![doc = include_str!("../README.md")]
 
 mod chart;
+mod event;
 mod http;
+mod lanes;
 mod load;
 mod loading;
 mod reading;
@@ -45,6 +47,10 @@ struct Arguments {
     /// How many events the read model is rebuilt from; 0 to leave the read side out
     #[arg(long, default_value_t = 200_000)]
     rebuild_events: u64,
+    /// How many events each of a hundred aggregates has for a reaction; 0 to leave that out. Those of a poisoned one are
+    /// all in hand at once, of which the server allows a thousand
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u64).range(0..=900))]
+    lanes: u64,
     /// The folder for bench.json and bench.svg
     #[arg(long, default_value = "target/bench")]
     output: PathBuf,
@@ -88,6 +94,9 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     }
     if arguments.rebuild_events > 0 {
         report.reading = reading::measure(arguments.rebuild_events, duration).await?;
+    }
+    if arguments.lanes > 0 {
+        report.lanes = lanes::measure(arguments.lanes).await?;
     }
     println!("{report}");
     report.write(&arguments.output)

@@ -76,6 +76,47 @@ impl fmt::Display for Loading {
     }
 }
 
+/// What a reaction made of the events of a hundred aggregates.
+#[derive(Debug, Serialize)]
+pub struct Lanes {
+    /// How many aggregates were poisoned: the reaction failed on them for ever.
+    pub poisoned: String,
+    /// Events of the others in a second.
+    pub rate: f64,
+    /// Milliseconds from the append until it was handled, of the others.
+    pub p50: f64,
+    /// Milliseconds.
+    pub p99: f64,
+    /// The rate as a part of that without a poisoned one.
+    pub rate_of_none: f64,
+    /// The same of the 99th percentile.
+    pub p99_of_none: f64,
+}
+
+impl Lanes {
+    /// What was `measured` with so many `poisoned`, beside `none`.
+    pub fn new(poisoned: &str, measured: &Measured, none: &Measured) -> Self {
+        Self {
+            poisoned: poisoned.to_owned(),
+            rate: measured.rate(),
+            p50: measured.percentile(50),
+            p99: measured.percentile(99),
+            rate_of_none: measured.rate() / none.rate(),
+            p99_of_none: measured.percentile(99) / none.percentile(99),
+        }
+    }
+}
+
+impl fmt::Display for Lanes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { poisoned, rate, p50, p99, rate_of_none, p99_of_none } = self;
+        write!(
+            f,
+            "| {poisoned:<10} | {rate:>9.0} | {p50:>8.2} | {p99:>8.2} | {rate_of_none:>10.2} | {p99_of_none:>9.2} |"
+        )
+    }
+}
+
 /// All figures of a run.
 #[derive(Debug, Default, Serialize)]
 pub struct Report {
@@ -85,6 +126,8 @@ pub struct Report {
     pub loading: Vec<Loading>,
     /// Of the read model.
     pub reading: Reading,
+    /// Of a reaction, without and with a poisoned aggregate.
+    pub lanes: Vec<Lanes>,
 }
 
 impl Report {
@@ -127,6 +170,11 @@ impl fmt::Display for Report {
         writeln!(f, "|----------:|-------------|---------:|---------:|")?;
         for loading in &self.loading {
             writeln!(f, "{loading}")?;
+        }
+        writeln!(f, "\n| poisoned   |  events/s |   p50 ms |   p99 ms | rate ratio | p99 ratio |")?;
+        writeln!(f, "|------------|----------:|---------:|---------:|-----------:|----------:|")?;
+        for lanes in &self.lanes {
+            writeln!(f, "{lanes}")?;
         }
         write!(f, "{}", self.reading)
     }

@@ -13,7 +13,9 @@
 mod backoff;
 mod dead_letter;
 mod dead_letter_box;
+mod dead_letter_filter;
 pub(crate) mod lanes;
+mod metrics;
 mod projector;
 mod reaction;
 mod redrive;
@@ -21,6 +23,7 @@ mod redrive;
 pub use backoff::Backoff;
 pub use dead_letter::{DeadLetterError, DeadLetters};
 pub use dead_letter_box::{DeadLetter, DeadLetterBox};
+pub use dead_letter_filter::{Chosen, DeadLetterFilter};
 pub use projector::{ConsumerError, Projector, Rejected, decode, run_projector};
 pub use reaction::{Outcome, Reaction, run_reaction};
-pub use redrive::{RedriveError, Redriven, redrive};
+pub use redrive::{RedriveError, Redriven, redrive, redrive_all};

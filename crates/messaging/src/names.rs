@@ -69,6 +69,12 @@ pub fn events_of(context: &str) -> String {
     format!("events.{context}.*")
 }
 
+/// All events of one aggregate, whatever its context: `events.*.<id>`.
+#[must_use]
+pub fn events_of_aggregate(id: AggregateId) -> String {
+    format!("events.*.{id}")
+}
+
 /// Where the claims of `kind` to the value with `digest` are: `events.claim.article-slug.<digest>`.
 #[must_use]
 pub fn claim(kind: &str, digest: uuid::Uuid) -> String {
@@ -85,6 +91,13 @@ pub fn dead_letter(consumer: &str, subject: &str) -> String {
 #[must_use]
 pub fn redrive(consumer: &str) -> String {
     format!("redrive.{consumer}")
+}
+
+/// Whether `name` can stand in a subject by itself, such as a consumer's: letters, digits, `-` and `_`.
+#[must_use]
+pub fn is_token(name: &str) -> bool {
+    let fits = |char: char| char.is_ascii_alphanumeric() || char == '-' || char == '_';
+    !name.is_empty() && name.chars().all(fits)
 }
 
 /// Where administrators ask `service`: `control.projection`.
@@ -187,6 +200,14 @@ mod tests {
         let subject: EventSubject = text.parse().expect("a valid subject");
         assert_eq!(subject.0.context, "article");
         assert_eq!(subject.to_string(), text);
+    }
+
+    #[test]
+    fn what_would_be_more_than_a_token_is_none() {
+        assert!(is_token("notification") && is_token("read-model_2"));
+        for text in ["", "*", ">", "a.b", "a b", "ä"] {
+            assert!(!is_token(text), "{text}");
+        }
     }
 
     #[test]

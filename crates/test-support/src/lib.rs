@@ -6,6 +6,7 @@ mod events;
 mod eventually;
 mod http;
 mod mail;
+mod metrics;
 mod nats;
 mod postgres;
 
@@ -14,5 +15,6 @@ pub use events::{ArticleWriter, Written, user};
 pub use eventually::{PATIENCE, eventually};
 pub use http::http_client;
 pub use mail::MailSink;
+pub use metrics::metric;
 pub use nats::{NatsServer, free_port, nats_server_binary};
 pub use postgres::PostgresServer;

@@ -3,6 +3,7 @@
 mod activity;
 mod articles;
 mod authors;
+mod dead_letters;
 mod dispatch;
 mod link;
 mod operations;
@@ -12,7 +13,9 @@ mod routes;
 
 use std::{sync::Arc, time::Duration};
 
-use messaging::{CommandQueue, Connection, Link, NatsSettings, RequestClient};
+use messaging::{
+    CommandQueue, Connection, Link, NatsSettings, RequestClient, consumer::DeadLetterBox,
+};
 use serde::Deserialize;
 use service_kit::{
     Context,
@@ -48,6 +51,9 @@ struct Gateway {
     commands: RequestClient,
     queries: RequestClient,
     queue: CommandQueue,
+    dead_letters: DeadLetterBox,
+    /// For what is asked of a consumer.
+    connection: Connection,
     /// The longest that a client may have a command waited for before it goes to the queue.
     command_timeout: Duration,
     tokens: Arc<Tokens>,
@@ -68,8 +74,10 @@ pub async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
         commands: client(settings.gateway.command_timeout_ms),
         queries: client(settings.gateway.query_timeout_ms),
         queue: CommandQueue::new(connection.clone()),
+        dead_letters: DeadLetterBox::new(connection.clone()),
         command_timeout: Duration::from_millis(settings.gateway.command_timeout_ms),
         tokens,
+        connection,
     };
     let address = context.site.mount(routes::routes(gateway)).await?;
     tracing::info!(%address, "REST is served");

@@ -10,7 +10,7 @@ mod parameters;
 mod prefer;
 mod query;
 
-pub(crate) use actor::User;
+pub(crate) use actor::{Operator, User};
 pub(crate) use command::CommandRequest;
 pub(crate) use conditional::IfNoneMatch;
 pub(crate) use id::Id;

@@ -1,8 +1,11 @@
 //! Every path and method.
 
-use axum::{Router, routing::get};
+use axum::{
+    Router,
+    routing::{get, post},
+};
 
-use crate::{Gateway, activity, articles, authors, operations};
+use crate::{Gateway, activity, articles, authors, dead_letters, operations};
 
 pub(crate) fn routes(gateway: Gateway) -> Router {
     Router::new()
@@ -16,5 +19,12 @@ pub(crate) fn routes(gateway: Gateway) -> Router {
         .route("/api/authors/{id}", get(authors::get::get))
         .route("/api/activity", get(activity::activity))
         .route("/api/operations/{id}", get(operations::get::get))
+        .route("/api/admin/dead-letters", get(dead_letters::list::list))
+        .route("/api/admin/dead-letters/redrive", post(dead_letters::redrive::redrive))
+        .route("/api/admin/dead-letters/drop", post(dead_letters::discard::discard))
+        .route(
+            "/api/admin/dead-letters/{number}",
+            get(dead_letters::get::get).delete(dead_letters::delete::delete),
+        )
         .with_state(gateway)
 }

@@ -134,6 +134,9 @@ pub(crate) trait Database: Clone + Debug + Send + Sync + 'static {
     fn open(&self, number: i32)
     -> impl Future<Output = Result<Self::Tables, DatabaseError>> + Send;
 
+    /// The tables of the generation `number` as they are, if they are there: to look at, not to write.
+    fn peek(&self, number: i32) -> Self::Tables;
+
     /// Forgets the generation `number` and its tables. Nobody may use them any more.
     fn remove(&self, number: i32) -> impl Future<Output = Result<(), DatabaseError>> + Send;
 

@@ -180,7 +180,7 @@ impl<D: Database> Desk<D> {
     async fn status(&self) -> anyhow::Result<Status> {
         let mut generations = Vec::new();
         for generation in self.live.database().generations().await? {
-            generations.push(self.describe(generation).await?);
+            generations.push(self.describe(generation).await);
         }
         Ok(Status {
             name: PROJECTION.to_owned(),
@@ -190,16 +190,15 @@ impl<D: Database> Desk<D> {
         })
     }
 
-    async fn describe(&self, generation: Generation) -> Result<GenerationStatus, DatabaseError> {
-        let has_tables = generation.state != State::Failed;
-        let (mut position, mut skipped) = (None, None);
-        if has_tables {
-            let tables = self.live.database().open(generation.number).await?;
-            position = Some(tables.position().await?);
-            skipped = Some(tables.skipped().await?.len());
-            tables.close().await;
-        }
-        Ok(GenerationStatus {
+    async fn describe(&self, generation: Generation) -> GenerationStatus {
+        let tables = self.live.database().peek(generation.number);
+        let seen = async { anyhow::Ok((tables.position().await?, tables.skipped().await?.len())) };
+        // One that was removed meanwhile, or is not made yet, has none.
+        let seen = seen.await.ok();
+        tables.close().await;
+        let (position, skipped) =
+            (seen.map(|(position, _)| position), seen.map(|(_, skipped)| skipped));
+        GenerationStatus {
             number: generation.number,
             version: generation.version,
             state: generation.state,
@@ -208,7 +207,7 @@ impl<D: Database> Desk<D> {
             position,
             skipped,
             changed_at: generation.changed_at,
-        })
+        }
     }
 }
 

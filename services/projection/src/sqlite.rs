@@ -74,9 +74,18 @@ impl SqliteTables {
         let writer =
             SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
         sqlx::migrate!("migrations/sqlite/generation").run(&writer).await?;
-        let readers = SqlitePoolOptions::new().max_connections(READERS);
-        Ok(Self { writer, readers: readers.connect_lazy_with(options.read_only(true)) })
+        Ok(Self { writer, readers: readers(options) })
     }
+
+    fn peek(path: PathBuf) -> Self {
+        let readers = readers(file(path).create_if_missing(false));
+        Self { writer: readers.clone(), readers }
+    }
+}
+
+fn readers(options: SqliteConnectOptions) -> SqlitePool {
+    let pool = SqlitePoolOptions::new().max_connections(READERS);
+    pool.connect_lazy_with(options.read_only(true))
 }
 
 impl Tables for SqliteTables {

@@ -18,6 +18,8 @@ const RATE: u64 = 500;
 pub(super) async fn bare(server: &NatsServer, events: u64) -> anyhow::Result<Duration> {
     let jetstream = async_nats::jetstream::new(server.client("push").await);
     let config = OrderedConfig {
+        // The permissions want one that has a name.
+        name: Some("push-bench".to_owned()),
         filter_subject: names::EVENTS_OF_AGGREGATES.to_owned(),
         ..OrderedConfig::default()
     };

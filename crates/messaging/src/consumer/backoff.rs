@@ -13,11 +13,15 @@ pub struct Backoff {
 
 impl Default for Backoff {
     fn default() -> Self {
-        Self { base: Duration::from_millis(100), max: Duration::from_secs(30) }
+        Self::DEFAULT
     }
 }
 
 impl Backoff {
+    /// From a tenth of a second to half a minute.
+    pub const DEFAULT: Self =
+        Self { base: Duration::from_millis(100), max: Duration::from_secs(30) };
+
     /// The pause after the failed attempt number `attempt` (1, 2, 3 …): between a half and the whole of
     /// `base` doubled with every attempt, up to `max`.
     #[must_use]

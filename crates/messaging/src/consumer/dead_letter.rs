@@ -4,6 +4,7 @@ use async_nats::{
     jetstream::{message::PublishMessage, stream::DirectGetErrorKind},
 };
 
+use super::metrics::ConsumerMetrics;
 use crate::{
     Connection,
     direct_get::{self, PageSize},
@@ -34,13 +35,14 @@ impl DeadLetterError {
 pub struct DeadLetters {
     connection: Connection,
     consumer: &'static str,
+    metrics: ConsumerMetrics,
 }
 
 impl DeadLetters {
     /// The dead letters of `consumer`.
     #[must_use]
     pub fn new(connection: Connection, consumer: &'static str) -> Self {
-        Self { connection, consumer }
+        Self { connection, consumer, metrics: ConsumerMetrics::new(consumer) }
     }
 
     /// Stores `message` with its raw bytes and headers, and returns when it is stored.
@@ -64,7 +66,7 @@ impl DeadLetters {
             .map_err(|error| failed(error.into()))?
             .await
             .map_err(|error| failed(error.into()))?;
-        metrics::counter!("consumer_dead_letters_total", "consumer" => self.consumer).increment(1);
+        self.metrics.dead_letter();
         tracing::error!(
             consumer = self.consumer,
             subject = message.subject,

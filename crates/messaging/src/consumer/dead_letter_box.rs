@@ -98,7 +98,26 @@ impl DeadLetterBox {
         consumer: Option<&str>,
         after: u64,
     ) -> Result<Vec<DeadLetter>, DeadLetterError> {
-        self.read(&names::dead_letter(consumer.unwrap_or("*"), ">"), after, PAGE).await
+        self.page_of(consumer, None, after).await
+    }
+
+    /// The same of one `aggregate`, when one is named.
+    pub(super) async fn page_of(
+        &self,
+        consumer: Option<&str>,
+        aggregate: Option<AggregateId>,
+        after: u64,
+    ) -> Result<Vec<DeadLetter>, DeadLetterError> {
+        let from = aggregate.map_or_else(|| ">".to_owned(), names::events_of_aggregate);
+        self.read(&names::dead_letter(consumer.unwrap_or("*"), &from), after, PAGE).await
+    }
+
+    /// The dead letter `sequence`.
+    pub async fn get(&self, sequence: u64) -> Result<Option<DeadLetter>, DeadLetterError> {
+        let Some(before) = sequence.checked_sub(1) else { return Ok(None) };
+        let one = PageSize { messages: 1, ..PAGE };
+        let next = self.read(names::ALL_DEAD_LETTERS, before, one).await?.pop();
+        Ok(next.filter(|letter| letter.sequence == sequence))
     }
 
     /// The dead letter of `consumer` from `subject` whose event is the oldest: those of a rebuild may come behind.
@@ -120,7 +139,8 @@ impl DeadLetterBox {
         let stream = stream.map_err(|error| failed(error.into()))?;
         match stream.delete_message(sequence).await {
             Ok(removed) => Ok(removed),
-            Err(error) if is_missing(&error) => Ok(false),
+            // The server has one code for all that keeps it from deleting.
+            Err(error) if is_refused(&error) && self.get(sequence).await?.is_none() => Ok(false),
             Err(error) => Err(failed(error.into())),
         }
     }
@@ -132,14 +152,14 @@ impl DeadLetterBox {
         size: PageSize,
     ) -> Result<Vec<DeadLetter>, DeadLetterError> {
         let stream = names::DEAD_LETTERS;
-        let page = direct_get::read_page(&self.connection, stream, subject, after + 1, size).await;
+        let from = after.saturating_add(1);
+        let page = direct_get::read_page(&self.connection, stream, subject, from, size).await;
         let page = page.map_err(|error| DeadLetterError::new("reading dead letters", error))?;
         Ok(page.into_iter().map(DeadLetter::read).collect())
     }
 }
 
-/// Whether the message to delete is not there: by number, and by what lies at it.
-fn is_missing(error: &DeleteMessageError) -> bool {
-    matches!(error.kind(), DeleteMessageErrorKind::JetStream(error)
-        if [10037, 10043].contains(&error.error_code().0))
+/// Whether the server answered, and did not delete.
+fn is_refused(error: &DeleteMessageError) -> bool {
+    matches!(error.kind(), DeleteMessageErrorKind::JetStream(_))
 }

@@ -1,4 +1,6 @@
 mod durable;
+mod in_hand;
+mod watch;
 mod worker;
 
 use std::{future::Future, sync::Arc, time::Duration};
@@ -44,6 +46,11 @@ pub trait Reaction: Send + Sync + 'static {
     const NAME: &'static str;
     /// The context whose events it wants.
     const CONTEXT: &'static str;
+    /// How often an event that fails is tried before it goes to the dead letters: with the pauses below, for about ten
+    /// minutes.
+    const MAX_ATTEMPTS: u32 = 32;
+    /// The pauses between attempts.
+    const BACKOFF: Backoff = Backoff::DEFAULT;
 
     /// Does it. The same event may come again: the reaction keeps a record of what it did.
     fn react(&self, event: &RecordedEvent) -> impl Future<Output = Outcome> + Send;
@@ -66,13 +73,16 @@ pub async fn run_reaction<R: Reaction>(
         let connects = connection.link().borrow().connects;
         let opened = async {
             let orders = Orders::listen(connection, R::NAME).await?;
-            Ok((durable::renew::<R>(connection, &mut floor).await?, orders))
+            let durable = durable::renew::<R>(connection, &mut floor).await?;
+            let messages = durable.messages().await?;
+            Ok((durable, messages, orders))
         };
         let reason = match opened.await {
-            Ok((mut messages, mut orders)) => {
+            Ok((durable, mut messages, mut orders)) => {
                 failures = 0;
                 tokio::select! {
                     reason = pull(&mut messages, &mut orders, &lanes, &worker) => reason,
+                    reason = watch::watch(&durable, &mut floor, &lanes, &worker) => reason,
                     // What the server sent into the old connection comes again after a while, behind newer ones.
                     () = connection.renewed(connects) => "the connection is a new one".to_owned(),
                 }
@@ -138,6 +148,4 @@ fn submit<R: Reaction>(lane: String, job: Job, lanes: &Lanes<Job>, worker: &Arc<
             }
         }
     });
-    #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
-    metrics::gauge!("consumer_lanes", "consumer" => R::NAME).set(lanes.len() as f64);
 }

@@ -2,8 +2,10 @@
 
 mod event_store;
 mod feed;
+mod lanes;
 mod permissions;
 mod projector;
 mod queue;
 mod reaction;
 mod request;
+mod watch;

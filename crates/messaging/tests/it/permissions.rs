@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use messaging::names;
+use messaging::{
+    consumer::{self, DeadLetterBox, RedriveError},
+    names,
+};
 use test_support::NatsServer;
 
 /// How long a denied publish must stay without effect.
@@ -53,6 +56,37 @@ async fn only_the_gateway_sends_commands() {
     assert_eq!(first.payload, "gateway");
     let another = tokio::time::timeout(MOMENT, commands.next()).await;
     assert!(another.is_err(), "somebody else's command arrived: {another:?}");
+}
+
+#[tokio::test]
+async fn the_gateway_reads_drops_and_redrives_dead_letters_and_strangers_do_not() {
+    let server = NatsServer::provisioned().await;
+    let subject = "events.article.0190b3a0-6b2a-7c3e-9d57-2a1f0c6b7e42";
+    server.store(&names::dead_letter("notification", subject), &[], "{}").await;
+    let redrive = names::redrive("notification");
+    for client in [
+        server.client("push").await,
+        async_nats::connect(server.url()).await.expect("guests may connect"),
+    ] {
+        for subject in ["$JS.API.STREAM.MSG.DELETE.DEAD_LETTERS", redrive.as_str()] {
+            let reply = client.request(subject.to_owned(), r#"{"seq":1}"#.into());
+            let reply = tokio::time::timeout(MOMENT, reply).await;
+            assert!(reply.is_err(), "a stranger was answered at {subject}: {reply:?}");
+        }
+    }
+    assert_eq!(server.messages_in(names::DEAD_LETTERS).await, 1);
+    let gateway = server.connect("gateway").await;
+    let letters = DeadLetterBox::new(gateway.clone());
+    let letter = letters.get(1).await.expect("it may read").expect("one is there");
+    assert_eq!(
+        (letter.consumer.as_str(), letter.message.subject.as_str()),
+        ("notification", subject)
+    );
+    // It may ask; that nobody is there it is told at once.
+    let asked = consumer::redrive(&gateway, "notification", subject).await;
+    assert!(matches!(asked, Err(RedriveError::NotRunning(_))), "{asked:?}");
+    assert!(letters.remove(1).await.expect("it may drop"));
+    assert_eq!(server.messages_in(names::DEAD_LETTERS).await, 0);
 }
 
 #[tokio::test]

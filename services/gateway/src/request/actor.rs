@@ -7,6 +7,9 @@ use service_kit::Problem;
 
 use crate::Gateway;
 
+/// The role of those who run Newswire.
+const OPERATOR: &str = "ops";
+
 /// Who sends the request, for an endpoint that needs to know.
 #[derive(Debug)]
 pub(crate) struct User(pub(crate) Actor);
@@ -16,6 +19,23 @@ impl FromRequestParts<Gateway> for User {
 
     async fn from_request_parts(parts: &mut Parts, gateway: &Gateway) -> Result<Self, Problem> {
         required(gateway, &parts.headers).map(Self)
+    }
+}
+
+/// Somebody who runs Newswire sends the request.
+#[derive(Debug)]
+pub(crate) struct Operator;
+
+impl FromRequestParts<Gateway> for Operator {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, gateway: &Gateway) -> Result<Self, Problem> {
+        let actor = required(gateway, &parts.headers)?;
+        if actor.roles.iter().any(|role| role == OPERATOR) {
+            return Ok(Self);
+        }
+        let detail = format!("this needs a token with the role {OPERATOR}");
+        Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", detail))
     }
 }
 

@@ -10,7 +10,7 @@ use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use messaging::{
     Connection,
-    consumer::{self, DeadLetter, DeadLetterBox},
+    consumer::{self, DeadLetter, DeadLetterBox, DeadLetterFilter},
 };
 
 use self::choice::Choice;
@@ -72,21 +72,20 @@ async fn execute(connection: &Connection, command: &Command) -> anyhow::Result<E
     let letters = DeadLetterBox::new(connection.clone());
     match command {
         Command::List(choice) => {
-            choice.read(&letters).await?.iter().for_each(print::line);
+            choice.filter().all(&letters).await?.iter().for_each(print::line);
             Ok(ExitCode::SUCCESS)
         }
         Command::Show { number } => {
-            let page = letters.page(None, number.saturating_sub(1)).await?;
-            let letter = page.into_iter().find(|letter| letter.sequence == *number);
+            let letter = letters.get(*number).await?;
             print::whole(&letter.with_context(|| format!("there is no dead letter {number}"))?);
             Ok(ExitCode::SUCCESS)
         }
         Command::Redrive { choice, scope } => {
-            let chosen = choose(&letters, choice, scope).await?;
+            let chosen = choose(&letters, &choice.filter(), scope).await?;
             redrive(connection, &chosen, scope.dry_run).await
         }
         Command::Drop { choice, scope } => {
-            let chosen = choose(&letters, choice, scope).await?;
+            let chosen = choose(&letters, &choice.filter(), scope).await?;
             drop_all(&letters, &chosen, scope.dry_run).await
         }
     }
@@ -94,13 +93,13 @@ async fn execute(connection: &Connection, command: &Command) -> anyhow::Result<E
 
 async fn choose(
     letters: &DeadLetterBox,
-    choice: &Choice,
+    filter: &DeadLetterFilter,
     scope: &Scope,
 ) -> anyhow::Result<Vec<DeadLetter>> {
-    if choice.is_empty() && !scope.all {
+    if filter.is_empty() && !scope.all {
         bail!("choose by --consumer, --aggregate, --reason, --after or --before, or say --all");
     }
-    choice.read(letters).await
+    Ok(filter.all(letters).await?)
 }
 
 /// Aggregate by aggregate: order matters within one only.
@@ -122,18 +121,9 @@ async fn redrive(
     let progress = progress(aggregates.len(), "aggregates");
     let (mut done, mut failures) = (0, 0);
     for (consumer, subject) in aggregates {
-        let failure = loop {
-            match consumer::redrive(connection, consumer, subject).await {
-                Ok(redriven) => {
-                    done += redriven.done;
-                    if redriven.failure.is_some() || redriven.done == 0 {
-                        break redriven.failure;
-                    }
-                }
-                Err(error) => break Some(error.to_string()),
-            }
-        };
-        if let Some(failure) = failure {
+        let redriven = consumer::redrive_all(connection, consumer, subject).await;
+        done += redriven.done;
+        if let Some(failure) = redriven.failure {
             failures += 1;
             progress.suspend(|| eprintln!("{consumer} {subject}: {failure}"));
         }

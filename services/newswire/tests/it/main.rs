@@ -4,6 +4,7 @@ mod app;
 mod architecture;
 mod chaos;
 mod dead;
+mod dead_over_http;
 mod hostile;
 mod importing;
 mod kill;

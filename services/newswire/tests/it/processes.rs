@@ -17,6 +17,8 @@ pub const SERVICES: [&str; 5] = ["article", "projection", "notification", "gatew
 pub struct Installation {
     pub server: NatsServer,
     pub postgres: Option<PostgresServer>,
+    /// Whether the articles are in it as well.
+    articles_too: bool,
     pub dir: TempDir,
     pub http: u16,
     pub push: u16,
@@ -26,19 +28,25 @@ pub struct Installation {
 impl Installation {
     /// Provisions NATS, starts every service and waits until all are ready.
     pub async fn start() -> Self {
-        Self::start_with(None).await
+        Self::start_with(None, false).await
     }
 
     /// The same with the articles in a database.
     pub async fn start_on_postgres() -> Self {
-        Self::start_with(Some(PostgresServer::start().await)).await
+        Self::start_with(Some(PostgresServer::start().await), true).await
     }
 
-    async fn start_with(postgres: Option<PostgresServer>) -> Self {
+    /// With the read model in a database, and the articles in the stream.
+    pub async fn start_with_projection_on_postgres() -> Self {
+        Self::start_with(Some(PostgresServer::start().await), false).await
+    }
+
+    async fn start_with(postgres: Option<PostgresServer>, articles_too: bool) -> Self {
         let server = NatsServer::start().await;
         let dir = tempfile::tempdir().expect("a temporary folder");
         let (http, push) = (free_port(), free_port());
-        let mut all = Self { server, postgres, dir, http, push, children: BTreeMap::new() };
+        let children = BTreeMap::new();
+        let mut all = Self { server, postgres, articles_too, dir, http, push, children };
         let provisioned = all.command("newswire", "admin").arg("provision").status();
         assert!(provisioned.expect("newswire runs").success());
         for service in SERVICES {
@@ -90,10 +98,12 @@ impl Installation {
             .env("NEWSWIRE__LOG__FORMAT", "json")
             .stdin(Stdio::null());
         if let Some(postgres) = &self.postgres {
+            command.env("NEWSWIRE__PROJECTION__DATABASE", postgres.url());
+        }
+        if let Some(postgres) = self.postgres.as_ref().filter(|_| self.articles_too) {
             command
                 .env("NEWSWIRE__ARTICLE__STORE", "postgres")
                 .env("NEWSWIRE__ARTICLE__DATABASE", postgres.url())
-                .env("NEWSWIRE__PROJECTION__DATABASE", postgres.url())
                 // What was in hand when the service was killed has no answer, and the test waits for that.
                 .env("NEWSWIRE__GATEWAY__COMMAND_TIMEOUT_MS", "2000");
         }
@@ -102,7 +112,12 @@ impl Installation {
 
     /// A token for `user`.
     pub fn token(&self, user: &str) -> String {
-        let output = self.command("newswire", "admin").args(["token", "--user", user]).output();
+        self.mint(&["--user", user])
+    }
+
+    /// A token, as the arguments of the command say.
+    pub fn mint(&self, arguments: &[&str]) -> String {
+        let output = self.command("newswire", "admin").arg("token").args(arguments).output();
         let token = String::from_utf8(output.expect("newswire runs").stdout).expect("text");
         token.trim().to_owned()
     }

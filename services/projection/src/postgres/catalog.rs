@@ -190,6 +190,10 @@ impl Database for PostgresDatabase {
         Ok(tables)
     }
 
+    fn peek(&self, number: i32) -> PostgresTables {
+        PostgresTables::new(&self.options, &Self::schema(number))
+    }
+
     async fn remove(&self, number: i32) -> Result<(), DatabaseError> {
         let mut transaction = self.catalog.begin().await?;
         // Its name is ours: letters and a number.

@@ -116,6 +116,10 @@ impl Database for SqliteDatabase {
         SqliteTables::open(self.generation(number)).await
     }
 
+    fn peek(&self, number: i32) -> SqliteTables {
+        SqliteTables::peek(self.generation(number))
+    }
+
     async fn remove(&self, number: i32) -> Result<(), DatabaseError> {
         // The files first: a row without files is harmless, files without a row would stay for ever.
         let path = self.generation(number);

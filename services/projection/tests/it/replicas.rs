@@ -130,7 +130,7 @@ async fn a_stopped_replica_is_replaced_and_writes_nothing_when_it_wakes() {
     let (nats, postgres) = (NatsServer::provisioned().await, PostgresServer::start().await);
     let dir = folder();
     let start = |name: &str| Replica::start(&nats, &postgres, dir.path(), name);
-    let mut replicas = [start("one"), start("other")];
+    let replicas = [start("one"), start("other")];
     let admin = Admin::new(&nats).await;
     let database = PgPool::connect(&postgres.url()).await.expect("connected");
     eventually("the tables to be there", || async {
@@ -174,7 +174,9 @@ async fn a_stopped_replica_is_replaced_and_writes_nothing_when_it_wakes() {
     admin.rebuild(false, true).await;
     assert_eq!(admin.live(2).await.reason, None);
     admin.ask(Question::Status).await;
-    replicas.iter_mut().for_each(|replica| replica.signal(Signal::TERM));
+    for replica in &replicas {
+        replica.signal(Signal::TERM);
+    }
 }
 
 const NAMES: [&str; 2] = ["one", "other"];

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use async_nats::jetstream::{
     ErrorCode,
-    consumer::{AckPolicy, DeliverPolicy, pull},
+    consumer::{AckPolicy, DeliverPolicy, PullConsumer, pull},
+    context::{ConsumerInfoError, ConsumerInfoErrorKind},
     stream::{ConsumerError, ConsumerErrorKind},
 };
 
@@ -14,7 +15,7 @@ use crate::{Connection, names};
 /// How long the server waits for a sign of life before it delivers a message again.
 const ACK_WAIT: Duration = Duration::from_secs(10);
 /// How many messages may be in hand.
-const MAX_IN_HAND: i64 = 1000;
+pub(super) const MAX_IN_HAND: i64 = 1000;
 
 /// Makes the durable anew where it left off, so that everything it has not acknowledged comes again now and in
 /// order: the server would deliver the new first, and what another process had in hand only after a while.
@@ -25,7 +26,7 @@ const MAX_IN_HAND: i64 = 1000;
 pub(super) async fn renew<R: Reaction>(
     connection: &Connection,
     floor: &mut u64,
-) -> Result<pull::Stream, async_nats::Error> {
+) -> Result<PullConsumer, async_nats::Error> {
     let jetstream = &connection.jetstream;
     let found = jetstream.get_consumer_from_stream::<pull::Config, _, _>(R::NAME, names::EVENTS);
     match found.await {
@@ -39,6 +40,11 @@ pub(super) async fn renew<R: Reaction>(
     create::<R>(connection, *floor).await
 }
 
+/// Whether the durable is not there any more.
+pub(super) fn is_gone(error: &ConsumerInfoError) -> bool {
+    error.kind() == ConsumerInfoErrorKind::NotFound
+}
+
 fn is_missing(error: &ConsumerError) -> bool {
     matches!(error.kind(), ConsumerErrorKind::JetStream(error)
         if error.error_code() == ErrorCode::CONSUMER_NOT_FOUND)
@@ -47,7 +53,7 @@ fn is_missing(error: &ConsumerError) -> bool {
 async fn create<R: Reaction>(
     connection: &Connection,
     after: u64,
-) -> Result<pull::Stream, async_nats::Error> {
+) -> Result<PullConsumer, async_nats::Error> {
     let config = pull::Config {
         durable_name: Some(R::NAME.to_owned()),
         deliver_policy: DeliverPolicy::ByStartSequence { start_sequence: after + 1 },
@@ -58,6 +64,5 @@ async fn create<R: Reaction>(
         filter_subject: names::events_of(R::CONTEXT),
         ..pull::Config::default()
     };
-    let consumer = connection.jetstream.create_consumer_on_stream(config, names::EVENTS).await?;
-    Ok(consumer.messages().await?)
+    Ok(connection.jetstream.create_consumer_on_stream(config, names::EVENTS).await?)
 }

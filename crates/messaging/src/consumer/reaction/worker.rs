@@ -1,21 +1,26 @@
 //! One message from the server's delivery to its end.
 
 use std::{
-    collections::HashSet,
     panic::AssertUnwindSafe,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    sync::Arc,
+    time::{Duration, Instant},
 };
 
 use async_nats::jetstream::{AckKind, Message};
 use futures_util::FutureExt;
+use time::OffsetDateTime;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
-use super::{Outcome, Reaction};
+use super::{
+    Outcome, Reaction,
+    in_hand::{Held, InHand},
+};
 use crate::{
-    consumer::{Backoff, DeadLetterBox, DeadLetters, Redriven, redrive::MAX_AT_ONCE},
+    consumer::{
+        DeadLetterBox, DeadLetters, Redriven, metrics::ConsumerMetrics, redrive::MAX_AT_ONCE,
+    },
     feed::StreamMessage,
 };
 
@@ -23,8 +28,6 @@ use crate::{
 const PROGRESS: Duration = Duration::from_secs(3);
 /// How many handlers run at once.
 const MAX_CONCURRENT: usize = 16;
-/// How often an event that fails is tried before it goes to the dead letters: for about ten minutes.
-const MAX_ATTEMPTS: u32 = 32;
 
 /// A message in hand: as the server knows it, and as we do.
 pub(super) struct Taken {
@@ -45,8 +48,8 @@ pub(super) struct Worker<R> {
     dead_letters: DeadLetters,
     letters: DeadLetterBox,
     permits: Semaphore,
-    /// The positions of the messages that wait or are worked on.
-    in_hand: Mutex<HashSet<u64>>,
+    in_hand: InHand,
+    metrics: ConsumerMetrics,
     stop: CancellationToken,
 }
 
@@ -75,7 +78,8 @@ impl<R: Reaction> Worker<R> {
         stop: CancellationToken,
     ) -> Self {
         let permits = Semaphore::new(MAX_CONCURRENT);
-        Self { reaction, dead_letters, letters, permits, in_hand: Mutex::default(), stop }
+        let (in_hand, metrics) = (InHand::new(), ConsumerMetrics::new(R::NAME));
+        Self { reaction, dead_letters, letters, permits, in_hand, metrics, stop }
     }
 
     /// Returns when it is time to stop.
@@ -83,13 +87,23 @@ impl<R: Reaction> Worker<R> {
         self.stop.cancelled().await;
     }
 
-    /// Takes a message in hand, unless it is there: one that waits behind a slow one is delivered again and again.
+    /// What is measured.
+    pub fn metrics(&self) -> ConsumerMetrics {
+        self.metrics
+    }
+
+    /// What is in hand.
+    pub fn held(&self) -> Held {
+        self.in_hand.held()
+    }
+
+    /// Takes a message in hand, unless it is there.
     pub fn take(&self, message: Message) -> Option<Taken> {
-        let Some(stored) = stored(&message) else {
+        let Some((stored, time)) = stored(&message) else {
             tracing::error!(consumer = R::NAME, "a message without a position was dropped");
             return None;
         };
-        self.in_hand().insert(stored.position).then_some(Taken { message, stored })
+        self.in_hand.take(stored.position, time).then_some(Taken { message, stored })
     }
 
     /// Brings one message to its end, with signs of life to the server in the meantime.
@@ -103,13 +117,13 @@ impl<R: Reaction> Worker<R> {
         };
         match settled {
             Settled::Done => {
-                metrics::counter!("consumer_events_total", "consumer" => R::NAME).increment(1);
+                self.metrics.handled();
                 acknowledge(message, AckKind::Ack).await;
             }
             Settled::DeadLetter => acknowledge(message, AckKind::Term).await,
             Settled::GivenBack => acknowledge(message, AckKind::Nak(None)).await,
         }
-        self.in_hand().remove(&stored.position);
+        self.in_hand.release(stored.position);
     }
 
     /// Tries the dead letters from `subject` again, oldest first, until one fails. Each is taken out when it is done;
@@ -139,11 +153,6 @@ impl<R: Reaction> Worker<R> {
         redriven
     }
 
-    // Nothing panics while the lock is held.
-    fn in_hand(&self) -> MutexGuard<'_, HashSet<u64>> {
-        self.in_hand.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Tries until there is an end, with growing pauses.
     async fn settle(&self, message: &StreamMessage) -> Settled {
         let mut attempts = Attempts::default();
@@ -152,9 +161,9 @@ impl<R: Reaction> Worker<R> {
                 Ok(settled) => return settled,
                 Err(reason) => reason,
             };
-            metrics::counter!("consumer_retries_total", "consumer" => R::NAME).increment(1);
+            self.metrics.retried();
             attempts.all += 1;
-            let pause = Backoff::default().pause(attempts.all);
+            let pause = R::BACKOFF.pause(attempts.all);
             tracing::warn!(
                 consumer = R::NAME,
                 position = message.position,
@@ -178,30 +187,35 @@ impl<R: Reaction> Worker<R> {
         attempts: &mut Attempts,
     ) -> Result<Settled, String> {
         let dead = self.dead_letters.range(&message.subject).await;
+        let mut parked = false;
         let reason = match dead.map_err(|error| error.to_string())? {
             // It is among them: the process ended before the server heard of it.
             Some((first, last)) if (first..=last).contains(&message.position) => {
                 return Ok(Settled::DeadLetter);
             }
             Some((first, _)) if first < message.position => {
+                parked = true;
                 format!("parked behind the dead letter at position {first}")
             }
             // Nothing is in its way; when it was done before, the reaction's own record says so.
             _ => match self.react(message).await {
                 Outcome::Done => return Ok(Settled::Done),
                 Outcome::Wait(reason) => return Err(reason),
-                Outcome::Retry(reason) if attempts.failed + 1 < MAX_ATTEMPTS => {
+                Outcome::Retry(reason) if attempts.failed + 1 < R::MAX_ATTEMPTS => {
                     attempts.failed += 1;
                     return Err(reason);
                 }
                 Outcome::Retry(reason) => {
-                    format!("gave up after {MAX_ATTEMPTS} attempts: {reason}")
+                    format!("gave up after {} attempts: {reason}", R::MAX_ATTEMPTS)
                 }
                 Outcome::GiveUp(reason) => reason,
             },
         };
         // Stored before the server hears that we are done with it.
         self.dead_letters.store(message, &reason).await.map_err(|error| error.to_string())?;
+        if parked {
+            self.metrics.parked();
+        }
         Ok(Settled::DeadLetter)
     }
 
@@ -222,20 +236,24 @@ impl<R: Reaction> Worker<R> {
         let Ok(_permit) = self.permits.acquire().await else {
             return Outcome::Wait("the consumer is closing".to_owned());
         };
-        AssertUnwindSafe(self.reaction.react(&event).instrument(span))
-            .catch_unwind()
-            .await
-            .unwrap_or_else(|_| Outcome::GiveUp("the handler panicked".to_owned()))
+        let begin = Instant::now();
+        let outcome =
+            AssertUnwindSafe(self.reaction.react(&event).instrument(span)).catch_unwind().await;
+        self.metrics.attempted(begin.elapsed());
+        outcome.unwrap_or_else(|_| Outcome::GiveUp("the handler panicked".to_owned()))
     }
 }
 
-fn stored(message: &Message) -> Option<StreamMessage> {
-    Some(StreamMessage {
+/// The message as it is in the stream, and when it got there.
+fn stored(message: &Message) -> Option<(StreamMessage, OffsetDateTime)> {
+    let info = message.info().ok()?;
+    let stored = StreamMessage {
         subject: message.subject.to_string(),
         headers: message.headers.clone().unwrap_or_default(),
         payload: message.payload.clone(),
-        position: message.info().ok()?.stream_sequence,
-    })
+        position: info.stream_sequence,
+    };
+    Some((stored, info.published))
 }
 
 /// An acknowledgement that gets lost means another delivery, which the reaction's own record answers.

@@ -1,13 +1,13 @@
 use clap::Args;
 use eventsourcing::AggregateId;
-use messaging::consumer::{DeadLetter, DeadLetterBox};
+use messaging::{consumer::DeadLetterFilter, names};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 /// Which dead letters: those that fit all that is said.
 #[derive(Debug, Args)]
 pub struct Choice {
     /// Of this consumer, such as notification
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = consumer)]
     consumer: Option<String>,
     /// Of this aggregate
     #[arg(long, value_name = "ID")]
@@ -23,39 +23,26 @@ pub struct Choice {
     before: Option<OffsetDateTime>,
 }
 
+fn consumer(text: &str) -> Result<String, String> {
+    let name = names::is_token(text).then(|| text.to_owned());
+    name.ok_or_else(|| "the name of a consumer was expected".to_owned())
+}
+
 fn time(text: &str) -> Result<OffsetDateTime, String> {
     OffsetDateTime::parse(text, &Rfc3339)
         .map_err(|_| "a time such as 2026-01-31T12:00:00Z was expected".to_owned())
 }
 
 impl Choice {
-    /// Whether nothing is said.
-    pub(super) fn is_empty(&self) -> bool {
+    /// The same as the consumers' filter.
+    pub(super) fn filter(&self) -> DeadLetterFilter {
         let Self { consumer, aggregate, reason, after, before } = self;
-        consumer.is_none()
-            && aggregate.is_none()
-            && reason.is_none()
-            && after.is_none()
-            && before.is_none()
-    }
-
-    /// The chosen ones, oldest first.
-    pub(super) async fn read(&self, letters: &DeadLetterBox) -> anyhow::Result<Vec<DeadLetter>> {
-        let (mut chosen, mut last) = (Vec::new(), 0);
-        loop {
-            let page = letters.page(self.consumer.as_deref(), last).await?;
-            let Some(end) = page.last() else { return Ok(chosen) };
-            last = end.sequence;
-            chosen.extend(page.into_iter().filter(|letter| self.fits(letter)));
+        DeadLetterFilter {
+            consumer: consumer.clone(),
+            aggregate: *aggregate,
+            reason: reason.clone(),
+            after: *after,
+            before: *before,
         }
-    }
-
-    fn fits(&self, letter: &DeadLetter) -> bool {
-        let after = |time| letter.time.is_some_and(|at| at > time);
-        let before = |time| letter.time.is_some_and(|at| at < time);
-        self.aggregate.is_none_or(|id| letter.aggregate_id() == Some(id))
-            && self.reason.as_deref().is_none_or(|text| letter.reason.contains(text))
-            && self.after.is_none_or(after)
-            && self.before.is_none_or(before)
     }
 }

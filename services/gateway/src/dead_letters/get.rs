@@ -1,0 +1,16 @@
+use axum::extract::State;
+use service_kit::Problem;
+
+use super::{not_found, number::Number, unreachable, view::Whole};
+use crate::{Gateway, request::Operator};
+
+/// `GET /api/admin/dead-letters/{number}`: 200 with headers and body.
+pub(crate) async fn get(
+    State(gateway): State<Gateway>,
+    _: Operator,
+    Number(number): Number,
+) -> Result<axum::Json<impl serde::Serialize>, Problem> {
+    let letter = gateway.dead_letters.get(number).await.map_err(|error| unreachable(&error))?;
+    let letter = letter.ok_or_else(|| not_found(number))?;
+    Ok(axum::Json(Whole::from(&letter)))
+}

@@ -1,0 +1,299 @@
+//! What consumers gave up on, over HTTP.
+
+use eventsourcing::{
+    AggregateId, CommandId, CorrelationId, Fingerprint, Metadata, NewEvent, StreamId,
+};
+use messaging::{event_codec, names::header};
+use reqwest::{Method, RequestBuilder};
+use serde_json::{Value, json};
+use test_support::{ArticleWriter, eventually, http_client, user};
+use time::OffsetDateTime;
+
+use crate::{
+    app::{Response, send},
+    processes::Installation,
+};
+
+const PATH: &str = "/api/admin/dead-letters";
+
+/// Somebody with a token.
+struct Operator<'a> {
+    all: &'a Installation,
+    token: String,
+}
+
+impl<'a> Operator<'a> {
+    fn new(all: &'a Installation) -> Self {
+        Self { all, token: all.mint(&["--user", "olga", "--role", "ops"]) }
+    }
+
+    fn request(&self, method: Method, rest: &str) -> RequestBuilder {
+        let url = format!("{}{PATH}{rest}", self.all.url());
+        http_client().request(method, url).bearer_auth(&self.token)
+    }
+
+    async fn get(&self, rest: &str) -> Response {
+        send(self.request(Method::GET, rest)).await
+    }
+
+    async fn post(&self, rest: &str, body: Value) -> Response {
+        send(self.request(Method::POST, rest).json(&body)).await
+    }
+}
+
+#[tokio::test]
+async fn operators_list_show_redrive_and_drop_dead_letters() {
+    let all = Installation::start().await;
+    let writer = ArticleWriter::new(&all.server).await;
+    let mut article = writer.create("ann", "poisoned", "C").await;
+    // Of a version from the future; what comes after it is parked behind it.
+    writer.unknown(&mut article).await;
+    writer.update(&mut article, "parked", "C").await;
+    eventually("both consumers to give up", || async {
+        (all.server.messages_in("DEAD_LETTERS").await == 4).then_some(())
+    })
+    .await;
+    let ops = Operator::new(&all);
+
+    let subject = format!("events.article.{}", article.id);
+    pages(&ops, &subject).await;
+    choices(&ops, article.id).await;
+
+    let dry = ops.post("/redrive", json!({ "all": true, "dry_run": true })).await;
+    assert_eq!(
+        (dry.status, &dry.body["redriven"], &dry.body["dry_run"]),
+        (200, &json!(4), &json!(true))
+    );
+    let tried = ops.post("/redrive", json!({ "all": true })).await;
+    let failing = tried.body["failing"].as_array().expect("a list");
+    assert_eq!((&tried.body["redriven"], failing.len()), (&json!(0), 2), "{tried:?}");
+    assert_eq!((&tried.body["complete"], &tried.body["next"]), (&json!(true), &Value::Null));
+    assert!(failing.iter().all(|one| one["subject"] == subject.as_str()), "{tried:?}");
+    assert_eq!(all.server.messages_in("DEAD_LETTERS").await, 4);
+
+    // Without the poison the notification goes on; the read model has a gap and says so.
+    let poison = |dry_run: bool| json!({ "reason": "unknown schema version", "dry_run": dry_run });
+    let dry = ops.post("/drop", poison(true)).await;
+    assert_eq!((dry.status, &dry.body["dropped"]), (200, &json!(2)));
+    let dropped = ops.post("/drop", poison(false)).await;
+    assert_eq!((&dropped.body["dropped"], &dropped.body["complete"]), (&json!(2), &json!(true)));
+    let tried = ops.post("/redrive", json!({ "aggregate": article.id })).await;
+    assert_eq!(tried.body["redriven"], json!(1), "{tried:?}");
+    assert_eq!(tried.body["failing"][0]["consumer"], "projection");
+    eventually("the mail about what was parked", || async {
+        let mails = crate::app::mails(all.dir.path());
+        mails.iter().any(|mail| mail.contains("parked")).then_some(())
+    })
+    .await;
+
+    let left = ops.get("").await.body["items"][0]["number"].as_u64().expect("one is left");
+    let one = format!("/{left}");
+    assert_eq!(send(ops.request(Method::DELETE, &one)).await.status, 204);
+    for missing in [one, "/0".to_owned(), format!("/{}", u64::MAX)] {
+        for method in [Method::DELETE, Method::GET] {
+            let gone = send(ops.request(method.clone(), &missing)).await;
+            assert_eq!(gone.status, 404, "{method} {missing}: {gone:?}");
+        }
+    }
+    assert_eq!(all.server.messages_in("DEAD_LETTERS").await, 0);
+}
+
+/// The two dead letters of the notification, a page each, and the first one as a whole.
+async fn pages(ops: &Operator<'_>, subject: &str) {
+    let first = ops.get("?consumer=notification&limit=1").await;
+    assert_eq!((first.status, first.body["items"].as_array().map(Vec::len)), (200, Some(1)));
+    let item = &first.body["items"][0];
+    let number = item["number"].as_u64().expect("a number");
+    let reason = item["reason"].as_str().expect("a reason");
+    assert!(reason.contains("unknown schema version 99"), "{item}");
+    assert_eq!((&item["consumer"], &item["position"]), (&json!("notification"), &json!(2)));
+    assert_eq!(item["subject"], subject);
+    assert_eq!((&item["type"], &item["body"]), (&json!("article.deleted"), &Value::Null));
+    assert_eq!(first.body["next"], json!(number));
+    let rest = format!("?consumer=notification&limit=1&cursor={number}");
+    assert_eq!(first.header("link"), format!("<{PATH}{rest}>; rel=\"next\""));
+    let second = ops.get(&rest).await;
+    let reason = second.body["items"][0]["reason"].as_str().expect("a reason");
+    assert!(reason.contains("parked") && second.body["next"].is_null(), "{second:?}");
+    assert_eq!((second.header("link"), second.status), ("", 200));
+
+    let whole = ops.get(&format!("/{number}")).await;
+    assert_eq!((whole.status, &whole.body["number"]), (200, &json!(number)));
+    assert_eq!(whole.body["headers"]["ce-schemaversion"], json!(["99"]));
+    let body = whole.body["body"].as_str().expect("a body");
+    assert!(body.contains("\"author_id\":\"ann\""), "{whole:?}");
+    assert_eq!(whole.body["body_encoding"], "utf-8");
+}
+
+/// Each choice finds what fits.
+async fn choices(ops: &Operator<'_>, article: AggregateId) {
+    let first = ops.get("?consumer=notification&limit=1").await;
+    let item = &first.body["items"][0];
+    assert_eq!(item["aggregate_id"], json!(article));
+    let count = async |rest: &str| {
+        let page = ops.get(rest).await;
+        (page.status, page.body["items"].as_array().map_or(0, Vec::len))
+    };
+    let time = item["time"].as_str().expect("a time");
+    let aggregate = format!("?aggregate={article}");
+    assert_eq!(count("").await, (200, 4));
+    assert_eq!(count(&aggregate).await, (200, 4));
+    assert_eq!(count("?aggregate=0190b3a0-6b2a-7c3e-9d57-2a1f0c6b7e42").await, (200, 0));
+    assert_eq!(count("?reason=unknown%20schema&consumer=projection").await, (200, 1));
+    assert_eq!(count(&format!("?consumer=notification&after={time}")).await, (200, 1));
+    assert_eq!(count(&format!("?consumer=notification&before={time}")).await, (200, 0));
+    assert_eq!(count(&format!("?cursor={}", u64::MAX)).await, (200, 0));
+}
+
+#[tokio::test]
+async fn only_operators_may_and_a_wrong_choice_is_named_and_changes_nothing() {
+    let all = Installation::start().await;
+    all.server.store("dead.nobody.events.article.x", &[], "\u{1}").await;
+    let ops = Operator::new(&all);
+    strangers_are_refused(&all).await;
+    wrong_choices_are_named(&ops).await;
+    assert_eq!(all.server.messages_in("DEAD_LETTERS").await, 1);
+    // Of a consumer that does not run, and no event at all: shown, told, and dropped all the same.
+    let order = json!({ "all": true });
+    let tried = ops.post("/redrive", order.clone()).await;
+    assert_eq!(tried.body["failing"][0]["reason"], "nobody is not running", "{tried:?}");
+    let whole = ops.get("/1").await;
+    assert_eq!((&whole.body["aggregate_id"], &whole.body["body"]), (&Value::Null, &json!("\u{1}")));
+    assert_eq!(ops.post("/drop", order).await.body["dropped"], json!(1));
+}
+
+async fn strangers_are_refused(all: &Installation) {
+    let order = json!({ "all": true });
+    let editor = all.mint(&["--user", "eve", "--role", "editor"]);
+    for (method, rest) in [
+        (Method::GET, ""),
+        (Method::GET, "/1"),
+        (Method::DELETE, "/1"),
+        (Method::POST, "/redrive"),
+        (Method::POST, "/drop"),
+    ] {
+        let url = format!("{}{PATH}{rest}", all.url());
+        let request = || http_client().request(method.clone(), &url).json(&order);
+        let nobody = send(request()).await;
+        assert_eq!((nobody.status, nobody.header("www-authenticate")), (401, "Bearer"), "{rest}");
+        let stranger = send(request().bearer_auth(&editor)).await;
+        let forbidden = json!("urn:newswire:problem:forbidden");
+        assert_eq!((stranger.status, &stranger.body["type"]), (403, &forbidden), "{rest}");
+    }
+}
+
+async fn wrong_choices_are_named(ops: &Operator<'_>) {
+    let named = |response: &Response| {
+        let field = response.body["errors"][0]["field"].as_str().unwrap_or_default();
+        (response.status, field.to_owned())
+    };
+    for (rest, field) in [
+        ("?consumer=*", "consumer"),
+        ("?consumer=a.b", "consumer"),
+        ("?consumer=", "consumer"),
+        ("?aggregate=x", "aggregate"),
+        ("?reason=", "reason"),
+        ("?after=yesterday", "after"),
+        ("?before=2026-13-01T00:00:00Z", "before"),
+        ("?limit=0", "limit"),
+        ("?limit=101", "limit"),
+        ("?cursor=x", "cursor"),
+        ("/x", "number"),
+        ("/18446744073709551616", "number"),
+    ] {
+        assert_eq!(named(&ops.get(rest).await), (400, field.to_owned()), "{rest}");
+    }
+    for (body, field) in [
+        (json!({}), "all"),
+        (json!({ "all": false, "dry_run": true }), "all"),
+        (json!({ "all": "yes" }), "all"),
+        (json!({ "consumer": ">" }), "consumer"),
+        (json!({ "consumer": 1 }), "consumer"),
+        (json!({ "aggregate": "x", "all": true }), "aggregate"),
+        (json!({ "reason": "" }), "reason"),
+        (json!({ "after": "now" }), "after"),
+        (json!({ "before": "" }), "before"),
+        (json!({ "all": true, "cursor": -1 }), "cursor"),
+        (json!({ "all": true, "agregate": article_id() }), "agregate"),
+    ] {
+        for rest in ["/redrive", "/drop"] {
+            let refused = ops.post(rest, body.clone()).await;
+            assert_eq!(named(&refused), (400, field.to_owned()), "{rest} {body}: {refused:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_redrive_brings_back_an_article_that_the_read_model_gave_up_on() {
+    let all = Installation::start().await;
+    let id = article_id();
+    // Given up on by a read model that did not know better; the one that runs does.
+    for (version, kind) in [(1, "article.created"), (2, "article.updated")] {
+        bury(&all, id, version, kind).await;
+    }
+    let ops = Operator::new(&all);
+    let url = format!("{}/api/articles/{id}", all.url());
+    assert_eq!(send(http_client().get(&url)).await.status, 404);
+    let redriven = ops.post("/redrive", json!({ "consumer": "projection" })).await;
+    assert_eq!((redriven.status, &redriven.body["redriven"]), (200, &json!(2)), "{redriven:?}");
+    assert_eq!((&redriven.body["failing"], &redriven.body["complete"]), (&json!([]), &json!(true)));
+    let back = send(http_client().get(&url)).await;
+    assert_eq!((back.status, &back.body["title"]), (200, &json!("version 2")), "{back:?}");
+    assert_eq!(all.server.messages_in("DEAD_LETTERS").await, 0);
+    let again = ops.post("/redrive", json!({ "all": true })).await;
+    assert_eq!((&again.body["redriven"], &again.body["complete"]), (&json!(0), &json!(true)));
+}
+
+#[tokio::test]
+async fn a_redrive_of_many_articles_is_done_by_several_requests() {
+    let all = Installation::start().await;
+    for _ in 0..101 {
+        let subject = format!("dead.nobody.events.article.{}", article_id());
+        all.server.store(&subject, &[], "{}").await;
+    }
+    let ops = Operator::new(&all);
+    let first = ops.post("/redrive", json!({ "consumer": "nobody" })).await;
+    let failing = |answer: &Response| answer.body["failing"].as_array().map(Vec::len);
+    assert_eq!((failing(&first), &first.body["complete"]), (Some(100), &json!(false)), "{first:?}");
+    let cursor = &first.body["next"];
+    let rest = ops.post("/redrive", json!({ "consumer": "nobody", "cursor": cursor })).await;
+    assert_eq!((failing(&rest), &rest.body["complete"]), (Some(1), &json!(true)), "{rest:?}");
+}
+
+fn article_id() -> AggregateId {
+    CommandId::generate().creates("article")
+}
+
+/// Puts an event of an article among the dead letters of the projection.
+async fn bury(all: &Installation, id: AggregateId, version: u64, kind: &str) {
+    let command = CommandId::generate();
+    let title = format!("version {version}");
+    let data =
+        json!({ "title": title, "content": "C", "author_id": "ann", "slug": null, "tags": [] });
+    let event = NewEvent {
+        id: command.event_id(id, 0),
+        event_type: kind.to_owned(),
+        schema_version: if version == 1 { 2 } else { 1 },
+        version,
+        time: OffsetDateTime::now_utc(),
+        metadata: Metadata {
+            correlation_id: CorrelationId::generate(),
+            causation_id: command,
+            fingerprint: Fingerprint::of("test", b""),
+            user_id: user("ann"),
+            traceparent: None,
+        },
+        data: Vec::new(),
+    };
+    let headers = event_codec::headers(&StreamId::new("article", id), &event);
+    let headers = headers.iter().map(|(name, values)| (name.to_string(), values[0].to_string()));
+    let dead = [
+        (header::DEAD_CONSUMER, "projection".to_owned()),
+        (header::DEAD_REASON, "it did not know better".to_owned()),
+        (header::DEAD_POSITION, version.to_string()),
+    ];
+    let dead = dead.into_iter().map(|(name, value)| (name.to_owned(), value));
+    let subject = format!("dead.projection.events.article.{id}");
+    let headers: Vec<_> = headers.chain(dead).collect();
+    all.server.store(&subject, &headers, &data.to_string()).await;
+}
