@@ -191,11 +191,19 @@ impl<D: Database> Desk<D> {
     }
 
     async fn describe(&self, generation: Generation) -> GenerationStatus {
-        let tables = self.live.database().peek(generation.number);
+        let current = self.live.current();
+        let is_live = current.number == generation.number;
+        let tables = if is_live {
+            current.tables.clone()
+        } else {
+            self.live.database().peek(generation.number)
+        };
         let seen = async { anyhow::Ok((tables.position().await?, tables.skipped().await?.len())) };
         // One that was removed meanwhile, or is not made yet, has none.
         let seen = seen.await.ok();
-        tables.close().await;
+        if !is_live {
+            tables.close().await;
+        }
         let (position, skipped) =
             (seen.map(|(position, _)| position), seen.map(|(_, skipped)| skipped));
         GenerationStatus {

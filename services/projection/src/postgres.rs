@@ -1,6 +1,7 @@
 //! The read model in PostgreSQL: the catalog in one schema, each generation in a schema of its own.
 
 mod catalog;
+mod index;
 mod read;
 mod search;
 mod write;
@@ -121,6 +122,14 @@ impl Tables for PostgresTables {
 
     async fn commit(&self, changes: &Changes, step: Step) -> Result<bool, DatabaseError> {
         write::commit(&self.writer, changes, step).await
+    }
+
+    async fn defer_search(&self) -> Result<(), DatabaseError> {
+        index::defer(&self.writer).await
+    }
+
+    async fn index(&self, epoch: i64) -> Result<bool, DatabaseError> {
+        index::index(&self.writer, epoch).await
     }
 
     async fn skipped(&self) -> Result<Vec<Skipped>, DatabaseError> {

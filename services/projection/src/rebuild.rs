@@ -109,6 +109,9 @@ impl<D: Database> Rebuild<D> {
     ) -> Result<End, RebuildError> {
         let tables = self.live.database().open(self.number).await?;
         let Some(position) = tables.fence(self.epoch).await? else { return Ok(End::NotOurs) };
+        if position == 0 {
+            tables.defer_search().await?;
+        }
         tracing::info!(number = self.number, position, "a rebuild goes on");
         let mut incoming = Incoming::open(&self.feed, position).await?;
         let mut attempt = Attempt { rebuild: self, tables: tables.clone(), position };
@@ -141,7 +144,7 @@ impl<D: Database> Attempt<'_, D> {
         failures: &mut u32,
     ) -> Result<End, RebuildError> {
         let live = &self.rebuild.live;
-        let mut poll = tokio::time::interval(POLL);
+        let (mut poll, mut is_indexed) = (tokio::time::interval(POLL), false);
         let mut generation = self.rebuild.generation().await?;
         while let Some(wanted) = &generation {
             // One that is to be compared must not get ahead: there is nothing to compare it with.
@@ -157,6 +160,15 @@ impl<D: Database> Attempt<'_, D> {
                 _ = poll.tick() => generation = self.rebuild.generation().await?,
             }
             let is_near = live.position() <= self.position.saturating_add(NEAR);
+            if is_near && !is_indexed {
+                is_indexed = true;
+                if !self.tables.index(self.rebuild.epoch).await? {
+                    return Ok(End::NotOurs);
+                }
+                tracing::info!(number = self.rebuild.number, "the search is made");
+                // That took a while.
+                continue;
+            }
             if let Some(wanted) = generation.as_ref().filter(|wanted| is_near && !wanted.held) {
                 if let Some(end) = self.switch(wanted, incoming).await? {
                     return Ok(end);

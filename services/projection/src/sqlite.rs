@@ -3,6 +3,7 @@
 //! A file has one writer at a time, so a rebuild in a file of its own never holds up the live generation.
 
 mod catalog;
+mod index;
 mod lock;
 mod read;
 mod search;
@@ -104,6 +105,14 @@ impl Tables for SqliteTables {
 
     async fn commit(&self, changes: &Changes, step: Step) -> Result<bool, DatabaseError> {
         write::commit(&self.writer, changes, step).await
+    }
+
+    async fn defer_search(&self) -> Result<(), DatabaseError> {
+        index::defer(&self.writer).await
+    }
+
+    async fn index(&self, epoch: i64) -> Result<bool, DatabaseError> {
+        index::index(&self.writer, epoch).await
     }
 
     async fn skipped(&self) -> Result<Vec<Skipped>, DatabaseError> {

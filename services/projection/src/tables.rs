@@ -156,6 +156,12 @@ pub(crate) trait Tables: Clone + Debug + Send + Sync + 'static {
         step: Step,
     ) -> impl Future<Output = Result<bool, DatabaseError>> + Send;
 
+    /// Leaves the search out until [`index`](Self::index); for tables that are empty.
+    fn defer_search(&self) -> impl Future<Output = Result<(), DatabaseError>> + Send;
+
+    /// Makes the search over all articles, if it was left out. `false` when the epoch is another.
+    fn index(&self, epoch: i64) -> impl Future<Output = Result<bool, DatabaseError>> + Send;
+
     /// What a rebuild could not apply, oldest first.
     fn skipped(&self) -> impl Future<Output = Result<Vec<Skipped>, DatabaseError>> + Send;
 

@@ -164,18 +164,33 @@ async fn authors_and_days_are_counted<D: Database>(database: &D) {
     tables.close().await;
 }
 
-/// The search agrees with the table, after everything that can happen to articles.
+/// The search agrees with the table, after everything that can happen to articles, however it was made.
 async fn what_is_found_is_what_there_is<D: Database>(database: &D) {
-    let tables = super::tables(database).await;
-    let story = random_story(&mut StdRng::seed_from_u64(11), 200);
-    story.tell(&tables, 9).await;
-    let all = titles(&tables, ListPage { limit: 1000, ..ListPage::default() }).await;
-    let mut with_word = found(&tables, "again").await;
+    for deferred in [false, true] {
+        let tables = super::tables(database).await;
+        if deferred {
+            tables.defer_search().await.expect("the tables");
+        }
+        let mut story = random_story(&mut StdRng::seed_from_u64(11), 150);
+        story.tell(&tables, 9).await;
+        if deferred {
+            assert!(!tables.index(0).await.expect("the tables"), "the epoch is another");
+            assert!(tables.index(1).await.expect("the tables"));
+        }
+        story.extend(random_story(&mut StdRng::seed_from_u64(12), 50));
+        story.tell(&tables, 9).await;
+        search_agrees(&tables).await;
+        tables.close().await;
+    }
+}
+
+async fn search_agrees<T: Tables>(tables: &T) {
+    let all = titles(tables, ListPage { limit: 1000, ..ListPage::default() }).await;
+    let mut with_word = found(tables, "again").await;
     with_word.sort_unstable();
     let mut expected = all.clone();
     expected.sort_unstable();
     assert!(all.len() > 10);
     assert_eq!(with_word.len(), expected.len().min(100));
     assert!(with_word.iter().all(|title| expected.binary_search(title).is_ok()));
-    tables.close().await;
 }

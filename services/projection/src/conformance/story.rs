@@ -74,6 +74,16 @@ impl Story {
         id
     }
 
+    /// Puts all of `other` at the end.
+    pub(super) fn extend(&mut self, other: Self) {
+        let end = self.end();
+        let moved = other
+            .events
+            .into_iter()
+            .map(|event| RecordedEvent { position: end + event.position, ..event });
+        self.events.extend(moved);
+    }
+
     /// The position of the last event.
     pub(super) fn end(&self) -> u64 {
         self.events.last().map_or(0, |event| event.position)

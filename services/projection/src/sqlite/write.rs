@@ -2,7 +2,7 @@
 
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection, SqlitePool};
 
-use crate::tables::{Changes, DatabaseError, Step};
+use crate::tables::{ArticleRow, Changes, DatabaseError, Step};
 
 /// How many rows one statement writes. Few different sizes, so that statements are prepared once.
 const PIECES: [usize; 3] = [64, 8, 1];
@@ -22,32 +22,53 @@ pub(super) async fn commit(
     step: Step,
 ) -> Result<bool, DatabaseError> {
     let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
-    let moved = sqlx::query("UPDATE progress SET position = ? WHERE position = ? AND epoch = ?")
-        .bind(integer(step.to)?)
-        .bind(integer(step.from)?)
-        .bind(step.epoch)
-        .execute(&mut *transaction)
-        .await?;
-    if moved.rows_affected() == 0 {
-        return Ok(false);
+    let indexed: Option<bool> = sqlx::query_scalar(
+        "UPDATE progress SET position = ? WHERE position = ? AND epoch = ? RETURNING indexed",
+    )
+    .bind(integer(step.to)?)
+    .bind(integer(step.from)?)
+    .bind(step.epoch)
+    .fetch_optional(&mut *transaction)
+    .await?;
+    let Some(indexed) = indexed else { return Ok(false) };
+    if indexed {
+        unindex(&mut transaction, &changes.unindexed).await?;
     }
-    articles(&mut transaction, changes).await?;
+    articles(&mut transaction, &changes.articles).await?;
+    if indexed {
+        index(&mut transaction, &changes.articles).await?;
+    }
     tags(&mut transaction, changes).await?;
     counts(&mut transaction, changes).await?;
     transaction.commit().await?;
     Ok(true)
 }
 
-async fn articles(tables: &mut SqliteConnection, changes: &Changes) -> Result<(), DatabaseError> {
-    // The search has to be told the words that it shall forget, while they are still there.
-    each_of(
-        tables,
-        "INSERT INTO articles_search (articles_search, rowid, title, content)
-         SELECT 'delete', created_position, title, content FROM articles WHERE created_position IN ",
-        &changes.unindexed,
-    )
-    .await?;
-    for rows in pieces(&changes.articles) {
+/// The search has to be told the words that it shall forget, while they are still there.
+async fn unindex(tables: &mut SqliteConnection, articles: &[i64]) -> Result<(), DatabaseError> {
+    let forget = "INSERT INTO articles_search (articles_search, rowid, title, content)
+                  SELECT 'delete', created_position, title, content FROM articles WHERE created_position IN ";
+    each_of(tables, forget, articles).await
+}
+
+async fn index(
+    tables: &mut SqliteConnection,
+    articles: &[ArticleRow],
+) -> Result<(), DatabaseError> {
+    let live: Vec<_> = articles.iter().filter(|row| !row.deleted).collect();
+    for rows in pieces(&live) {
+        let mut query =
+            QueryBuilder::<Sqlite>::new("INSERT INTO articles_search (rowid, title, content) ");
+        query.push_values(rows, |mut values, row| {
+            values.push_bind(row.created_position).push_bind(&row.title).push_bind(&row.content);
+        });
+        query.build().execute(&mut *tables).await?;
+    }
+    Ok(())
+}
+
+async fn articles(tables: &mut SqliteConnection, rows: &[ArticleRow]) -> Result<(), DatabaseError> {
+    for rows in pieces(rows) {
         let mut query = QueryBuilder::<Sqlite>::new(
             "INSERT INTO articles (created_position, id, title, content, author_id, slug, tags, version,
                                    created_at, updated_at, deleted) ",
@@ -71,15 +92,6 @@ async fn articles(tables: &mut SqliteConnection, changes: &Changes) -> Result<()
              SET title = excluded.title, content = excluded.content, slug = excluded.slug, tags = excluded.tags,
                  version = excluded.version, updated_at = excluded.updated_at, deleted = excluded.deleted",
         );
-        query.build().execute(&mut *tables).await?;
-    }
-    let live: Vec<_> = changes.articles.iter().filter(|row| !row.deleted).collect();
-    for rows in pieces(&live) {
-        let mut query =
-            QueryBuilder::<Sqlite>::new("INSERT INTO articles_search (rowid, title, content) ");
-        query.push_values(rows, |mut values, row| {
-            values.push_bind(row.created_position).push_bind(&row.title).push_bind(&row.content);
-        });
         query.build().execute(&mut *tables).await?;
     }
     Ok(())

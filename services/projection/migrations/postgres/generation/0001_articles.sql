@@ -2,9 +2,11 @@
 CREATE TABLE progress (
     one      INTEGER PRIMARY KEY CHECK (one = 1),
     position BIGINT NOT NULL,
-    epoch    BIGINT NOT NULL
+    epoch    BIGINT NOT NULL,
+    -- Whether the search has its index. A rebuild makes it at the end, at a fraction of the cost.
+    indexed  BOOLEAN NOT NULL
 );
-INSERT INTO progress VALUES (1, 0, 0);
+INSERT INTO progress VALUES (1, 0, 0, TRUE);
 
 -- An article is known by the position of the event that created it: newest first, whatever clocks say.
 CREATE TABLE articles (
@@ -29,7 +31,8 @@ CREATE TABLE articles (
 );
 CREATE INDEX articles_newest ON articles (created_position) WHERE NOT deleted;
 CREATE INDEX articles_of_author ON articles (author_id, created_position) WHERE NOT deleted;
-CREATE INDEX articles_search ON articles USING GIN (search);
+-- New words wait in a list until there are many; a long one would make whoever fills it up wait.
+CREATE INDEX articles_search ON articles USING GIN (search) WITH (gin_pending_list_limit = 256);
 
 CREATE TABLE article_tags (
     tag              TEXT COLLATE "C" NOT NULL,

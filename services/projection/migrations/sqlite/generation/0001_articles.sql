@@ -2,9 +2,11 @@
 CREATE TABLE progress (
     one      INTEGER PRIMARY KEY CHECK (one = 1),
     position INTEGER NOT NULL,
-    epoch    INTEGER NOT NULL
+    epoch    INTEGER NOT NULL,
+    -- Whether the search follows the articles. A rebuild makes it at the end, at a fraction of the cost.
+    indexed  INTEGER NOT NULL
 ) STRICT;
-INSERT INTO progress VALUES (1, 0, 0);
+INSERT INTO progress VALUES (1, 0, 0, 1);
 
 -- An article is known by the position of the event that created it: newest first, whatever clocks say.
 CREATE TABLE articles (
@@ -30,9 +32,11 @@ CREATE TABLE article_tags (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX article_tags_of_article ON article_tags (created_position);
 
+CREATE VIEW live_articles AS SELECT created_position, title, content FROM articles WHERE deleted = 0;
+
 -- The words of every live article; their text is in the table of articles.
 CREATE VIRTUAL TABLE articles_search USING fts5 (
-    title, content, content = 'articles', content_rowid = 'created_position', tokenize = 'unicode61 remove_diacritics 2'
+    title, content, content = 'live_articles', content_rowid = 'created_position', tokenize = 'unicode61 remove_diacritics 2'
 );
 
 CREATE TABLE authors (
