@@ -36,7 +36,11 @@ impl ConsumerMetrics {
         );
         describe_counter!(PARKED, Unit::Count, "Dead letters that only lie behind another one");
         describe_counter!(DEAD_LETTERS, Unit::Count, "Dead letters, the parked ones included");
-        describe_histogram!(HANDLING, Unit::Seconds, "How long an attempt at an event took");
+        describe_histogram!(
+            HANDLING,
+            Unit::Seconds,
+            "How long an attempt at an event, or a batch, took"
+        );
         describe_gauge!(LANES, Unit::Count, "Aggregates that have events in hand");
         Self { consumer }
     }
@@ -53,7 +57,13 @@ impl ConsumerMetrics {
         counter!(EVENTS, "consumer" => self.consumer).increment(1);
     }
 
-    /// An attempt at an event took so long, whatever came of it.
+    /// A batch of events was handled.
+    pub fn all_handled(self, events: usize) {
+        let events = u64::try_from(events).unwrap_or(u64::MAX);
+        counter!(EVENTS, "consumer" => self.consumer).increment(events);
+    }
+
+    /// An attempt at an event, or at a batch of them, took so long, whatever came of it.
     pub fn attempted(self, took: Duration) {
         histogram!(HANDLING, "consumer" => self.consumer).record(took.as_secs_f64());
     }

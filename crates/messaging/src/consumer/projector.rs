@@ -1,10 +1,14 @@
-use std::{error::Error, future::Future};
+mod watch;
+
+use std::{error::Error, future::Future, time::Instant};
 
 use eventsourcing::RecordedEvent;
 use tokio_util::sync::CancellationToken;
 
+use self::watch::Watch;
 use super::{
     Backoff, DeadLetterBox, DeadLetters, Redriven,
+    metrics::ConsumerMetrics,
     redrive::{MAX_AT_ONCE, Orders},
 };
 use crate::{
@@ -102,6 +106,7 @@ pub async fn run_projector<P: Projector>(
         dead_letters: DeadLetters::new(connection.clone(), P::NAME),
         letters: DeadLetterBox::new(connection.clone()),
         connection: connection.clone(),
+        metrics: ConsumerMetrics::new(P::NAME),
     };
     let mut failures = 0;
     loop {
@@ -114,7 +119,7 @@ pub async fn run_projector<P: Projector>(
             RunEnd::Fatal(error) => return Err(error),
             RunEnd::Again(reason) => {
                 failures += 1;
-                metrics::counter!("consumer_retries_total", "consumer" => P::NAME).increment(1);
+                runner.metrics.retried();
                 let pause = Backoff::default().pause(failures);
                 tracing::warn!(consumer = P::NAME, reason, ?pause, "projection tries again");
                 tokio::select! {
@@ -138,6 +143,7 @@ struct Runner<'a, P> {
     dead_letters: DeadLetters,
     letters: DeadLetterBox,
     connection: Connection,
+    metrics: ConsumerMetrics,
 }
 
 impl<P: Projector> Runner<'_, P> {
@@ -157,9 +163,14 @@ impl<P: Projector> Runner<'_, P> {
             Err(error) => return RunEnd::Again(error.to_string()),
         };
         tracing::info!(consumer = P::NAME, position, "projection starts");
+        let mut watch = Watch::new(self.feed.clone(), self.metrics);
         while !stop.is_cancelled() {
             let batch = tokio::select! {
                 batch = reader.next_batch(MAX_BATCH) => batch,
+                () = watch.time() => match watch.look(position).await {
+                    Some(reason) => return RunEnd::Again(reason),
+                    None => continue,
+                },
                 // Between two batches: no event of the aggregate may come in between.
                 ordered = orders.next() => {
                     let redriven = self.redrive(position, &ordered.order.subject).await;
@@ -228,6 +239,7 @@ impl<P: Projector> Runner<'_, P> {
     /// Applies `batch` behind `from` in one transaction; tells the new position.
     async fn apply(&self, from: u64, batch: &[StreamMessage]) -> Result<u64, BatchError<P::Error>> {
         let Some(to) = batch.last().map(|message| message.position) else { return Ok(from) };
+        let start = Instant::now();
         let (events, mut rejected) = decode(batch);
         let folded = self.projector.fold(&events).await;
         let (changes, unfit) = folded.map_err(BatchError::Database)?;
@@ -244,6 +256,8 @@ impl<P: Projector> Runner<'_, P> {
         if !committed.map_err(BatchError::Database)? {
             return Err(BatchError::Overtaken);
         }
+        self.metrics.attempted(start.elapsed());
+        self.metrics.all_handled(batch.len());
         report(P::NAME, batch.len(), to, &events);
         Ok(to)
     }
@@ -265,9 +279,6 @@ pub fn decode(batch: &[StreamMessage]) -> (Vec<RecordedEvent>, Vec<Rejected>) {
 }
 
 fn report(name: &'static str, messages: usize, position: u64, events: &[RecordedEvent]) {
-    metrics::counter!("consumer_events_total", "consumer" => name).increment(messages as u64);
-    #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
-    metrics::gauge!("consumer_position", "consumer" => name).set(position as f64);
     // A full batch means catching up, whose lines nobody wants to pay for.
     if messages == MAX_BATCH {
         return tracing::info!(consumer = name, event.position = position, "catching up");

@@ -14,5 +14,6 @@ mod lifecycle;
 mod processes;
 mod projection_chaos;
 mod reading;
+mod rebuild;
 mod socket;
 mod walk;
