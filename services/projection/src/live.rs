@@ -33,6 +33,8 @@ struct Inner<D: Database> {
     position: watch::Sender<u64>,
     /// Whose turn it is to write: batches, or a switch between generations.
     turn: Arc<Mutex<()>>,
+    /// Who asks the database for its position: one on behalf of all who wait.
+    poll: Mutex<()>,
 }
 
 /// The live generation.
@@ -54,6 +56,7 @@ impl<D: Database> Live<D> {
             current: watch::Sender::new(Arc::new(current)),
             position: watch::Sender::new(position),
             turn: Arc::default(),
+            poll: Mutex::default(),
         })))
     }
 
@@ -140,7 +143,9 @@ impl<D: Database> Live<D> {
         let (seen, pause) = (*position.borrow_and_update(), tokio::time::sleep(POLL));
         tokio::select! {
             _ = position.changed(), if seen < min => {}
-            () = pause => self.announce(self.current().tables.position().await?),
+            () = pause => if let Ok(_poll) = self.0.poll.try_lock() {
+                self.announce(self.current().tables.position().await?);
+            },
         }
         Ok(())
     }

@@ -7,12 +7,12 @@ use messaging::{Feed, feed::FeedError, feed::StreamMessage};
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
-/// How many events one transaction takes at most.
-const MAX_BATCH: usize = 4000;
+/// How many events one transaction takes at most: the more, the fewer times the same page of an index is written.
+const MAX_BATCH: usize = 16_000;
 /// How many events are read at once.
 const MAX_READ: usize = 500;
 /// How many such reads wait for the database.
-const MAX_WAITING: usize = 16;
+const MAX_WAITING: usize = 32;
 
 /// Events for one transaction.
 #[derive(Debug, Default)]
