@@ -5,6 +5,7 @@ use std::{
 
 use contracts::article::ArticleEvent;
 use eventsourcing::RecordedEvent;
+use futures_util::TryStreamExt;
 use messaging::consumer::{ConsumerError, Projector, Rejected, run_projector};
 use test_support::{ArticleWriter, NatsServer, eventually};
 use tokio_util::sync::CancellationToken;
@@ -143,4 +144,25 @@ async fn tables_ahead_of_the_stream_are_an_error_not_a_silence() {
     let result = run(&server, &tables).await.task.await.expect("no panic");
     let error = result.expect_err("another stream");
     assert!(error.to_string().contains("belongs to another stream"), "{error}");
+}
+
+#[tokio::test]
+async fn a_reader_whose_consumer_was_deleted_is_opened_again() {
+    let server = NatsServer::provisioned().await;
+    let writer = ArticleWriter::new(&server).await;
+    let tables = Arc::new(Tables::default());
+    let running = run(&server, &tables).await;
+    let first = writer.create("ann", "before", "C").await;
+    reached(&tables, first.head.position).await;
+    let admin = async_nats::jetstream::new(server.client("admin").await);
+    let events = admin.get_stream("EVENTS").await.expect("there");
+    let names: Vec<String> = events.consumer_names().try_collect().await.expect("told");
+    assert!(!names.is_empty());
+    for name in names {
+        server.delete_consumer("EVENTS", &name).await;
+    }
+    let second = writer.create("ann", "after", "C").await;
+    let positions = [first.head.position, second.head.position];
+    assert_eq!(reached(&tables, second.head.position).await, positions);
+    running.stop.cancel();
 }
