@@ -17,6 +17,7 @@ const ALLOWED: [(&str, &[&str]); 12] = [
             "eventsourcing",
             "gateway",
             "messaging",
+            "projection",
             "service-kit",
             "test-support",
         ],
@@ -46,7 +47,7 @@ const SERVICE: &[&str] = &["contracts", "eventsourcing", "messaging", "service-k
 /// The crates of others that not everybody may use.
 const RESTRICTED: [(&str, &[&str]); 3] = [
     ("async-nats", &["bench", "messaging", "test-support"]),
-    ("axum", &["gateway", "push", "service-kit"]),
+    ("axum", &["bench", "gateway", "push", "service-kit"]),
     ("sqlx", &["article", "notification", "projection"]),
 ];
 
