@@ -9,7 +9,10 @@ use messaging::{Connection, consumer::run_projector};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::{catalog::Database, follower::Follower, live::Live, projector::ArticleProjector};
+use crate::{
+    catalog::Database, follower::Follower, live::Live, projector::ArticleProjector,
+    tables::DatabaseError,
+};
 
 /// How long a lease lasts that is not renewed.
 const LEASE: Duration = Duration::from_secs(3);
@@ -26,6 +29,20 @@ pub(crate) async fn run<D: Database>(
     stop: &CancellationToken,
 ) -> anyhow::Result<()> {
     let holder = Uuid::now_v7();
+    let ended = write(connection, live, follower, holder, stop).await;
+    if let Err(error) = live.database().release(holder).await {
+        tracing::warn!(%error, "giving the lease back failed; another replica waits for its end");
+    }
+    ended
+}
+
+async fn write<D: Database>(
+    connection: &Connection,
+    live: &Live<D>,
+    follower: &Follower<D>,
+    holder: Uuid,
+    stop: &CancellationToken,
+) -> anyhow::Result<()> {
     while let Some(epoch) = acquire(live.database(), holder, stop).await {
         tracing::info!(epoch, "this replica writes the read model");
         let lost = stop.child_token();
@@ -40,16 +57,19 @@ pub(crate) async fn run<D: Database>(
         let ((), (), result) = tokio::join!(renewal, rebuilds, work);
         result?;
     }
-    if let Err(error) = live.database().release(holder).await {
-        tracing::warn!(%error, "giving the lease back failed; another replica waits for its end");
-    }
     Ok(())
+}
+
+/// Takes or keeps the lease; an answer that comes too late is none.
+async fn ask<D: Database>(database: &D, holder: Uuid) -> Result<Option<i64>, DatabaseError> {
+    let lease = tokio::time::timeout(RENEWAL, database.lease(holder, LEASE));
+    lease.await.unwrap_or(Err(DatabaseError::PoolTimedOut))
 }
 
 /// Waits for the lease; `None` after `stop`.
 async fn acquire<D: Database>(database: &D, holder: Uuid, stop: &CancellationToken) -> Option<i64> {
     while !stop.is_cancelled() {
-        match database.lease(holder, LEASE).await {
+        match ask(database, holder).await {
             Ok(Some(epoch)) => return Some(epoch),
             Ok(None) => {}
             Err(error) => tracing::warn!(%error, "asking for the lease failed"),
@@ -70,7 +90,7 @@ async fn renew<D: Database>(database: &D, holder: Uuid, epoch: i64, lost: &Cance
             () = lost.cancelled() => return,
             () = tokio::time::sleep(RENEWAL) => {}
         }
-        match database.lease(holder, LEASE).await {
+        match ask(database, holder).await {
             Ok(Some(current)) if current == epoch => renewed = tokio::time::Instant::now(),
             Ok(_) => {
                 tracing::warn!(epoch, "another replica writes the read model now");

@@ -105,7 +105,7 @@ pub(crate) trait Database: Clone + Debug + Send + Sync + 'static {
         verified: bool,
     ) -> impl Future<Output = Result<Option<i32>, DatabaseError>> + Send;
 
-    /// Moves the generation `number` between states; `false` when it is not in state `from`, or its new place is taken.
+    /// Moves the generation `number` between states; one that was live does not fail, but is the previous one again. `false` when it is not in state `from`, or its new place is taken.
     fn change(
         &self,
         number: i32,
@@ -123,11 +123,12 @@ pub(crate) trait Database: Clone + Debug + Send + Sync + 'static {
     ) -> impl Future<Output = Result<(), DatabaseError>> + Send;
 
     /// Makes the generation `to`, which is being built, live in place of `from`, in one transaction; `false` when
-    /// somebody else was faster.
+    /// somebody else was faster, or the lease is not that of `epoch` any more.
     fn switch(
         &self,
         from: i32,
         to: i32,
+        epoch: i64,
     ) -> impl Future<Output = Result<bool, DatabaseError>> + Send;
 
     /// Opens the tables of the generation `number`, and brings them up to date.

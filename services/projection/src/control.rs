@@ -89,7 +89,7 @@ pub struct GenerationStatus {
     /// The position of the last event in it; absent when it has no tables.
     pub position: Option<u64>,
     /// How many events could not be applied.
-    pub skipped: Option<usize>,
+    pub skipped: Option<i64>,
     /// When its state changed, RFC 3339.
     pub changed_at: String,
 }
@@ -154,10 +154,18 @@ impl<D: Database> Desk<D> {
         let Some(previous) = self.find(State::Previous).await? else {
             return Ok(Err("there is no previous generation".to_owned()));
         };
+        if previous.version != VERSION {
+            let version = previous.version;
+            return Ok(Err(format!(
+                "the previous generation is of version {version}: roll back to the release with that version first"
+            )));
+        }
         let database = self.live.database();
         let (from, to) = (State::Previous, State::Building);
         let changed = database.change(previous.number, from, to, None).await?;
-        Ok(changed.then_some(()).ok_or_else(|| "a generation is being built".to_owned()))
+        Ok(changed
+            .then_some(())
+            .ok_or_else(|| "a generation is being built, or there is no previous one".to_owned()))
     }
 
     async fn cancel(&self) -> Result<Result<(), String>, DatabaseError> {
@@ -198,7 +206,7 @@ impl<D: Database> Desk<D> {
         } else {
             self.live.database().peek(generation.number)
         };
-        let seen = async { anyhow::Ok((tables.position().await?, tables.skipped().await?.len())) };
+        let seen = async { anyhow::Ok((tables.position().await?, tables.count_skipped().await?)) };
         // One that was removed meanwhile, or is not made yet, has none.
         let seen = seen.await.ok();
         if !is_live {
@@ -219,7 +227,7 @@ impl<D: Database> Desk<D> {
     }
 }
 
-/// Begins a new generation, and removes those that failed.
+/// Begins a new generation.
 pub(crate) async fn begin<D: Database>(
     database: &D,
     hold: bool,
@@ -228,11 +236,6 @@ pub(crate) async fn begin<D: Database>(
     let Some(number) = database.add(VERSION, hold, verify).await? else {
         return Ok(Err("a generation is being built already".to_owned()));
     };
-    for generation in database.generations().await? {
-        if generation.state == State::Failed {
-            database.remove(generation.number).await?;
-        }
-    }
     tracing::info!(number, "a rebuild begins");
     Ok(Ok(()))
 }

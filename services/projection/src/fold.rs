@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use contracts::article::{ArticleCreated, ArticleEvent, ArticleUpdated, CONTEXT};
-use eventsourcing::RecordedEvent;
-use messaging::consumer::Rejected;
+use eventsourcing::{RecordedEvent, StreamId};
+use messaging::{consumer::Rejected, names::EventSubject};
 use sqlx::types::Json;
 use uuid::Uuid;
 
@@ -12,6 +12,9 @@ use crate::{
     tables::{ArticleRow, AuthorChange, Changes, DayRow},
     time::rfc3339,
 };
+
+/// The longest key, in bytes: an index takes no more. Commands let only much shorter ones through.
+const MAX_KEY: usize = 1000;
 
 /// Folds a batch of events into what they change.
 #[derive(Debug, Default)]
@@ -68,7 +71,9 @@ impl Fold {
             return;
         }
         if let Err(reason) = self.try_apply(event) {
-            self.rejected.push(Rejected { position: event.position, reason });
+            let stream = StreamId::new(event.context.clone(), event.aggregate_id);
+            let (position, subject) = (event.position, EventSubject(stream).to_string());
+            self.rejected.push(Rejected { position, subject, reason });
         }
     }
 
@@ -84,13 +89,15 @@ impl Fold {
         if follows != version + 1 {
             return Err(format!("version {follows} does not follow {version}"));
         }
+        let utc = event.event.time.checked_to_offset(time::UtcOffset::UTC);
+        let day = utc.ok_or("its time is out of range")?.date().to_string();
         let kind = match data {
             ArticleEvent::Created(created) if version == 0 => self.create(event, created)?,
             ArticleEvent::Updated(updated) => self.update(event, updated)?,
             ArticleEvent::Deleted(_) => self.delete(event)?,
             ArticleEvent::Created(_) => return Err("the article was created before".to_owned()),
         };
-        self.count(event, &kind);
+        self.count(event, day, &kind);
         Ok(())
     }
 
@@ -146,9 +153,7 @@ impl Fold {
         Ok(&mut entry.row)
     }
 
-    fn count(&mut self, event: &RecordedEvent, kind: &Kind) {
-        let time = event.event.time.to_offset(time::UtcOffset::UTC);
-        let day = time.date().to_string();
+    fn count(&mut self, event: &RecordedEvent, day: String, kind: &Kind) {
         let counts =
             self.days.entry(day.clone()).or_insert_with(|| DayRow { day, ..DayRow::default() });
         let (articles, created) = match kind {
@@ -217,6 +222,10 @@ fn text(text: String) -> Result<String, String> {
     Ok(text)
 }
 
+/// Tags, which are also keys.
 fn texts(texts: Vec<String>) -> Result<Vec<String>, String> {
+    if texts.iter().any(|text| text.len() > MAX_KEY) {
+        return Err(format!("a tag is longer than {MAX_KEY} bytes"));
+    }
     texts.into_iter().map(text).collect()
 }

@@ -9,6 +9,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     catalog::{Database, Generation, State},
     live::Live,
+    projector::VERSION,
     rebuild::Rebuild,
     tables::DatabaseError,
 };
@@ -16,7 +17,7 @@ use crate::{
 /// How often the catalog is looked at.
 const POLL: Duration = Duration::from_millis(250);
 
-/// What the catalog said last. Cheap to clone.
+/// What the catalog said last.
 #[derive(Debug)]
 pub(crate) struct Follower<D: Database> {
     live: Live<D>,
@@ -62,7 +63,11 @@ impl<D: Database> Follower<D> {
             let seen = generations.borrow_and_update().clone();
             self.clean(&seen).await;
             let building = seen.iter().find(|generation| generation.state == State::Building);
-            if let Some(generation) = building {
+            if let Some(older) = building.filter(|building| building.version < VERSION) {
+                self.fail(older.number, "it was begun by older code").await;
+            }
+            // One that newer code has begun is for newer code.
+            if let Some(generation) = building.filter(|building| building.version == VERSION) {
                 let rebuild = Rebuild::new(connection, &self.live, generation.number, epoch);
                 // In a task of its own: a panic fails the rebuild and nothing else.
                 let (task, stop) = (TaskTracker::new(), lost.clone());
@@ -74,10 +79,10 @@ impl<D: Database> Follower<D> {
                 if let Err(error) = self.look().await {
                     tracing::warn!(%error, "reading the catalog of generations failed");
                 }
-                if lost.is_cancelled() {
-                    return;
+                tokio::select! {
+                    () = lost.cancelled() => return,
+                    () = tokio::time::sleep(POLL) => continue,
                 }
-                continue;
             }
             tokio::select! {
                 () = lost.cancelled() => return,
@@ -94,13 +99,15 @@ impl<D: Database> Follower<D> {
         }
     }
 
-    /// Of the generations that were live, the last one stays.
+    /// Of the generations that were live, the last one stays; one that failed, until there is a newer one.
     async fn clean(&self, generations: &[Generation]) {
-        let mut previous: Vec<_> =
-            generations.iter().filter(|generation| generation.state == State::Previous).collect();
-        previous.sort_unstable_by(|one, other| one.changed_at.cmp(&other.changed_at));
-        previous.pop();
-        for generation in previous {
+        let in_state = |state| generations.iter().filter(move |found| found.state == state);
+        let mut old: Vec<_> = in_state(State::Previous).collect();
+        old.sort_unstable_by(|one, other| one.changed_at.cmp(&other.changed_at));
+        old.pop();
+        let newest = generations.last().map(|newest| newest.number);
+        old.extend(in_state(State::Failed).filter(|failed| Some(failed.number) != newest));
+        for generation in old {
             match self.live.database().remove(generation.number).await {
                 Ok(()) => tracing::info!(number = generation.number, "generation removed"),
                 Err(error) => tracing::warn!(%error, number = generation.number, "removing failed"),

@@ -31,6 +31,9 @@ use crate::{
     tables::DatabaseError,
 };
 
+/// Error codes of databases that pass.
+const PASSING: [&str; 8] = ["57P01", "57P02", "57P03", "53300", "55P03", "5", "261", "517"];
+
 /// The service's name: its NATS user, its queue group.
 pub const NAME: &str = "projection";
 
@@ -72,16 +75,24 @@ async fn run_on<D: Database>(
     let server = queries::serve(&connection, &live, max_wait).await?;
     ready.ready();
     let follower = Follower::new(live.clone());
-    let ((), control, active) = tokio::join!(
-        follower.run(stop),
-        control::serve(&connection, &live, stop),
-        active::run(&connection, &live, &follower, stop),
+    // One that fails ends the others: a read model that stands still must be seen.
+    let ended = context.lifecycle.stop_token().child_token();
+    let (control, active, ()) = tokio::join!(
+        ending(&ended, control::serve(&connection, &live, &ended)),
+        ending(&ended, active::run(&connection, &live, &follower, &ended)),
+        follower.run(&ended),
     );
-    control.and(active)?;
     server.stop().await;
     connection.close().await;
     live.close().await;
-    Ok(())
+    control.and(active)
+}
+
+/// What comes of `work`, whose end is everybody's.
+async fn ending<T>(ended: &CancellationToken, work: impl Future<Output = T>) -> T {
+    let result = work.await;
+    ended.cancel();
+    result
 }
 
 /// Opens the read model, waiting for its database as long as it takes; `None` after `stop`.
@@ -111,10 +122,10 @@ async fn open<D: Database>(
 fn is_passing(error: &DatabaseError) -> bool {
     match error {
         DatabaseError::Io(_) | DatabaseError::PoolTimedOut => true,
-        // 57P03: it is starting up. Class 08: the connection broke.
-        DatabaseError::Database(error) => {
-            error.code().is_some_and(|code| code == "57P03" || code.starts_with("08"))
-        }
+        // It starts or stops, has too many connections, or another replica holds a lock; SQLite's: it is busy.
+        DatabaseError::Database(error) => error
+            .code()
+            .is_some_and(|code| code.starts_with("08") || PASSING.contains(&code.as_ref())),
         DatabaseError::Migrate(error) => match &**error {
             sqlx::migrate::MigrateError::Execute(error) => is_passing(error),
             _ => false,

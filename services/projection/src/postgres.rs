@@ -6,7 +6,7 @@ mod read;
 mod search;
 mod write;
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
 
 use sqlx::{
     PgPool,
@@ -48,7 +48,7 @@ const SESSION: [(&str, &str); 10] = [
 ];
 
 /// A PostgreSQL database.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct PostgresDatabase {
     options: PgConnectOptions,
     catalog: PgPool,
@@ -57,10 +57,27 @@ pub(crate) struct PostgresDatabase {
 }
 
 /// One generation's schema.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct PostgresTables {
     writer: PgPool,
     readers: PgPool,
+}
+
+/// The options would show their password.
+impl fmt::Debug for PostgresDatabase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresDatabase")
+            .field("host", &self.options.get_host())
+            .field("port", &self.options.get_port())
+            .finish_non_exhaustive()
+    }
+}
+
+/// So would those of a pool.
+impl fmt::Debug for PostgresTables {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresTables").finish_non_exhaustive()
+    }
 }
 
 impl PostgresDatabase {
@@ -75,8 +92,9 @@ impl PostgresDatabase {
         Some(Self { catalog, options, sessions: Arc::default() })
     }
 
-    fn catalog_options(&self) -> PgConnectOptions {
-        in_schema(&self.options, CATALOG)
+    /// An epoch that a crash of the database forgot could be given to somebody else.
+    fn lease_options(&self) -> PgConnectOptions {
+        in_schema(&self.options, CATALOG).options([("synchronous_commit", "on")])
     }
 
     /// The schema of the generation `number`.
@@ -124,16 +142,20 @@ impl Tables for PostgresTables {
         write::commit(&self.writer, changes, step).await
     }
 
-    async fn defer_search(&self) -> Result<(), DatabaseError> {
-        index::defer(&self.writer).await
+    async fn defer_search(&self, epoch: i64) -> Result<(), DatabaseError> {
+        index::defer(&self.writer, epoch).await
     }
 
     async fn index(&self, epoch: i64) -> Result<bool, DatabaseError> {
         index::index(&self.writer, epoch).await
     }
 
-    async fn skipped(&self) -> Result<Vec<Skipped>, DatabaseError> {
-        read::skipped(&self.readers).await
+    async fn skipped(&self, limit: i64) -> Result<Vec<Skipped>, DatabaseError> {
+        read::skipped(&self.readers, limit).await
+    }
+
+    async fn count_skipped(&self) -> Result<i64, DatabaseError> {
+        read::count_skipped(&self.readers).await
     }
 
     async fn digest(&self) -> Result<Seen<u64>, DatabaseError> {

@@ -9,8 +9,11 @@ use crate::{
     catalog::Database,
     fold::Fold,
     live::Live,
-    tables::{Changes, DatabaseError, Step, Tables},
+    tables::{Changes, DatabaseError, Skipped, Step, Tables},
 };
+
+/// The longest reason that is kept, in Unicode scalar values.
+const MAX_REASON: usize = 512;
 
 /// The version of what `fold.rs` makes of the events. Another number says that a rebuild is due.
 pub(crate) const VERSION: i64 = 1;
@@ -64,10 +67,17 @@ impl<D: Database> Projector for ArticleProjector<D> {
     async fn fold(
         &self,
         events: &[RecordedEvent],
+        unreadable: &[Rejected],
     ) -> Result<(Self::Changes, Vec<Rejected>), ProjectorError> {
         let turn = self.live.turn().await;
         let tables = self.live.current().tables.clone();
-        let (changes, rejected) = fold(&tables, events).await?;
+        let (mut changes, rejected) = fold(&tables, events, unreadable).await?;
+        if let [event] = events
+            && event.position <= self.live.position()
+        {
+            // A redrive. The generation lacks it no more.
+            changes.redriven.push(integer(event.position)?);
+        }
         Ok((Prepared { tables, changes, _turn: turn }, rejected))
     }
 
@@ -86,14 +96,25 @@ impl<D: Database> Projector for ArticleProjector<D> {
     }
 }
 
-/// What `events` change in `tables`, and which of them cannot be applied.
+/// What `events` change in `tables`, and which of them cannot be applied. The tables remember those, and what is `unreadable`.
 pub(crate) async fn fold<T: Tables>(
     tables: &T,
     events: &[RecordedEvent],
+    unreadable: &[Rejected],
 ) -> Result<(Changes, Vec<Rejected>), DatabaseError> {
     let mut fold = Fold::new(tables.known(&Fold::ids(events)).await?);
     for event in events {
         fold.apply(event);
     }
-    Ok(fold.finish())
+    let (mut changes, rejected) = fold.finish();
+    for Rejected { position, subject, reason } in unreadable.iter().chain(&rejected) {
+        let reason = reason.chars().filter(|char| !char.is_control()).take(MAX_REASON).collect();
+        let (position, subject) = (integer(*position)?, subject.clone());
+        changes.skipped.push(Skipped { position, subject, reason });
+    }
+    Ok((changes, rejected))
+}
+
+fn integer(position: u64) -> Result<i64, DatabaseError> {
+    i64::try_from(position).map_err(|error| DatabaseError::Encode(error.into()))
 }

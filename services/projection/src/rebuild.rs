@@ -1,19 +1,21 @@
 //! Filling a generation beside the live one, and putting it in its place.
 
+mod dead;
 mod incoming;
 
 use std::time::Duration;
 
-use eventsourcing::StreamId;
 use messaging::{
     Connection, Feed,
-    consumer::{Backoff, DeadLetterError, DeadLetters, Rejected},
+    consumer::{Backoff, DeadLetterBox, DeadLetterError, DeadLetters},
     feed::FeedError,
-    names::EventSubject,
 };
 use tokio_util::sync::CancellationToken;
 
-use self::incoming::{Batch, Incoming};
+use self::{
+    dead::Dead,
+    incoming::{Batch, Incoming},
+};
 use crate::{
     NAME,
     catalog::{Database, Generation, State},
@@ -29,6 +31,8 @@ const NEAR: u64 = 1000;
 const POLL: Duration = Duration::from_millis(250);
 /// How many times in a row it may fail without getting any further.
 const MAX_FAILURES: u32 = 30;
+/// How many events may be missing at most: more is a mistake in the code rather than in the events.
+const MAX_SKIPPED: i64 = 1000;
 
 /// Why an attempt ended early; the next one goes on from where it was.
 #[derive(Debug, thiserror::Error)]
@@ -49,7 +53,6 @@ enum End {
     Switched,
     /// Somebody else is at it, or nobody wants it any more.
     NotOurs,
-    Stopped,
 }
 
 /// Fills one generation.
@@ -57,6 +60,7 @@ pub(crate) struct Rebuild<D: Database> {
     live: Live<D>,
     feed: Feed,
     dead_letters: DeadLetters,
+    letters: DeadLetterBox,
     number: i32,
     epoch: i64,
 }
@@ -67,6 +71,7 @@ impl<D: Database> Rebuild<D> {
             live: live.clone(),
             feed: Feed::new(connection.clone(), NAME),
             dead_letters: DeadLetters::new(connection.clone(), NAME),
+            letters: DeadLetterBox::new(connection.clone()),
             number,
             epoch,
         }
@@ -76,11 +81,16 @@ impl<D: Database> Rebuild<D> {
     pub(crate) async fn run(&self, stop: &CancellationToken) {
         let mut failures = 0;
         loop {
-            let error = match self.attempt(stop, &mut failures).await {
+            // Whatever it waits for: a transaction that is dropped changes nothing.
+            let end = tokio::select! {
+                () = stop.cancelled() => return,
+                end = self.attempt(&mut failures) => end,
+            };
+            let error = match end {
                 Ok(End::Switched) => {
                     return tracing::info!(number = self.number, "the rebuilt generation is live");
                 }
-                Ok(End::NotOurs | End::Stopped) => return,
+                Ok(End::NotOurs) => return,
                 Err(error) => error,
             };
             failures += 1;
@@ -102,20 +112,20 @@ impl<D: Database> Rebuild<D> {
         }
     }
 
-    async fn attempt(
-        &self,
-        stop: &CancellationToken,
-        failures: &mut u32,
-    ) -> Result<End, RebuildError> {
+    async fn attempt(&self, failures: &mut u32) -> Result<End, RebuildError> {
+        // Tables that nobody wants any more must not be made again.
+        if self.generation().await?.is_none() {
+            return Ok(End::NotOurs);
+        }
         let tables = self.live.database().open(self.number).await?;
         let Some(position) = tables.fence(self.epoch).await? else { return Ok(End::NotOurs) };
         if position == 0 {
-            tables.defer_search().await?;
+            tables.defer_search(self.epoch).await?;
         }
         tracing::info!(number = self.number, position, "a rebuild goes on");
         let mut incoming = Incoming::open(&self.feed, position).await?;
         let mut attempt = Attempt { rebuild: self, tables: tables.clone(), position };
-        let end = attempt.run(&mut incoming, stop, failures).await;
+        let end = attempt.run(&mut incoming, failures).await;
         if !matches!(end, Ok(End::Switched)) {
             tables.close().await;
         }
@@ -140,7 +150,6 @@ impl<D: Database> Attempt<'_, D> {
     async fn run(
         &mut self,
         incoming: &mut Incoming,
-        stop: &CancellationToken,
         failures: &mut u32,
     ) -> Result<End, RebuildError> {
         let live = &self.rebuild.live;
@@ -150,7 +159,6 @@ impl<D: Database> Attempt<'_, D> {
             // One that is to be compared must not get ahead: there is nothing to compare it with.
             let limit = if wanted.verified { live.position() } else { u64::MAX };
             tokio::select! {
-                () = stop.cancelled() => return Ok(End::Stopped),
                 batch = incoming.next(limit) => {
                     if !self.apply(batch.ok_or(RebuildError::Ended)?).await? {
                         return Ok(End::NotOurs);
@@ -181,17 +189,7 @@ impl<D: Database> Attempt<'_, D> {
 
     /// Applies `batch`; `false` when another replica has taken over.
     async fn apply(&mut self, batch: Batch) -> Result<bool, DatabaseError> {
-        let (mut changes, rejected) = fold(&self.tables, &batch.events).await?;
-        for (position, subject, reason) in batch.unreadable {
-            changes.skipped.push(Skipped { position: integer(position)?, subject, reason });
-        }
-        for Rejected { position, reason } in rejected {
-            let event = batch.events.iter().find(|event| event.position == position);
-            let stream =
-                event.map(|event| StreamId::new(event.context.clone(), event.aggregate_id));
-            let subject = stream.map(|stream| EventSubject(stream).to_string()).unwrap_or_default();
-            changes.skipped.push(Skipped { position: integer(position)?, subject, reason });
-        }
+        let (changes, _) = fold(&self.tables, &batch.events, &batch.unreadable).await?;
         let step = Step { from: self.position, to: batch.last, epoch: self.rebuild.epoch };
         let committed = self.tables.commit(&changes, step).await?;
         if committed {
@@ -200,32 +198,37 @@ impl<D: Database> Attempt<'_, D> {
         Ok(committed)
     }
 
-    /// Catches up with the live generation while live updates wait, and takes its place. `None` when it was held.
+    /// Takes the place of the live generation, or is held. `None` when there is more to do first.
     async fn switch(
         &mut self,
         wanted: &Generation,
         incoming: &mut Incoming,
     ) -> Result<Option<End>, RebuildError> {
-        let live = &self.rebuild.live;
-        let _turn = live.turn().await;
-        let current = live.current();
-        let goal = current.tables.position().await?;
-        let limit = if wanted.verified { goal } else { u64::MAX };
-        while self.position < goal {
-            let batch = incoming.next(limit).await.ok_or(RebuildError::Ended)?;
-            if !self.apply(batch).await? {
-                return Ok(Some(End::NotOurs));
-            }
-        }
+        let known = self.tables.count_skipped().await?;
         // Whoever promotes one that was held for a reason has read the reason.
-        let doubt = self.doubt(wanted, &current.tables).await?;
-        if let Some(reason) = doubt.filter(|_| wanted.reason.is_none()) {
-            tracing::warn!(number = wanted.number, reason, "the rebuilt generation is held");
-            live.database().hold(wanted.number, true, Some(&reason)).await?;
+        if wanted.reason.is_none()
+            && let Some(reason) = self.loss(known).await?
+        {
+            self.hold(wanted, &reason).await?;
             return Ok(None);
         }
         self.give_up().await?;
-        if !live.database().switch(current.number, wanted.number).await? {
+        let live = &self.rebuild.live;
+        // Live updates wait from here on: nothing below takes long.
+        let _turn = live.turn().await;
+        let current = live.current();
+        if !self.catch_up(current.tables.position().await?, wanted.verified, incoming).await? {
+            return Ok(Some(End::NotOurs));
+        }
+        if self.tables.count_skipped().await? != known {
+            return Ok(None);
+        }
+        if wanted.verified && wanted.reason.is_none() && !self.equals(&current.tables).await? {
+            self.hold(wanted, "its rows differ from those of the live generation").await?;
+            return Ok(None);
+        }
+        let epoch = self.rebuild.epoch;
+        if !live.database().switch(current.number, wanted.number, epoch).await? {
             return Ok(Some(End::NotOurs));
         }
         let (number, version) = (wanted.number, wanted.version);
@@ -234,46 +237,66 @@ impl<D: Database> Attempt<'_, D> {
         Ok(Some(End::Switched))
     }
 
-    /// Why it should not take the place of the live generation by itself.
-    async fn doubt(
-        &self,
-        wanted: &Generation,
-        live: &D::Tables,
-    ) -> Result<Option<String>, RebuildError> {
-        let mut lost = 0;
-        for skipped in self.tables.skipped().await? {
-            lost += u64::from(!self.is_dead(&skipped).await?);
-        }
-        if lost > 0 {
-            return Ok(Some(format!(
-                "{lost} events that the live generation has could not be applied"
-            )));
-        }
-        if wanted.verified {
-            let (ours, theirs) = (self.tables.digest().await?, live.digest().await?);
-            if ours != theirs {
-                return Ok(Some("its rows differ from those of the live generation".to_owned()));
+    async fn hold(&self, wanted: &Generation, reason: &str) -> Result<(), DatabaseError> {
+        tracing::warn!(number = wanted.number, reason, "the rebuilt generation is held");
+        self.rebuild.live.database().hold(wanted.number, true, Some(reason)).await
+    }
+
+    /// Applies what there is up to the position `goal`, or just behind it; `false` when another replica has taken over.
+    async fn catch_up(
+        &mut self,
+        goal: u64,
+        exactly: bool,
+        incoming: &mut Incoming,
+    ) -> Result<bool, RebuildError> {
+        let limit = if exactly { goal } else { u64::MAX };
+        while self.position < goal {
+            let batch = incoming.next(limit).await.ok_or(RebuildError::Ended)?;
+            if !self.apply(batch).await? {
+                return Ok(false);
             }
+        }
+        Ok(true)
+    }
+
+    async fn equals(&self, live: &D::Tables) -> Result<bool, DatabaseError> {
+        let (ours, theirs) = (self.tables.digest().await?, live.digest().await?);
+        let number = self.rebuild.number;
+        if ours == theirs {
+            let position = ours.position;
             tracing::info!(
-                number = wanted.number,
-                position = ours.position,
+                number,
+                position,
                 "the rebuilt generation equals the live one row for row"
             );
+        }
+        Ok(ours == theirs)
+    }
+
+    /// What the switch would lose, if it would: events that are not among the dead letters, so that the live generation
+    /// has them.
+    async fn loss(&self, skipped: i64) -> Result<Option<String>, RebuildError> {
+        if skipped > MAX_SKIPPED {
+            return Ok(Some(format!("{skipped} events could not be applied")));
+        }
+        let mut dead = Dead::new(&self.rebuild.letters);
+        for skipped in self.tables.skipped(MAX_SKIPPED).await? {
+            if !dead.contains(&skipped).await? {
+                let Skipped { position, reason, .. } = skipped;
+                let lost = format!(
+                    "the live generation has events that could not be applied, the first at position {position}: {reason}"
+                );
+                return Ok(Some(lost));
+            }
         }
         Ok(None)
     }
 
-    /// Whether what was skipped is among the dead letters: then the live generation does not have it either.
-    async fn is_dead(&self, skipped: &Skipped) -> Result<bool, DeadLetterError> {
-        let range = self.rebuild.dead_letters.range(&skipped.subject).await?;
-        let position = u64::try_from(skipped.position).unwrap_or_default();
-        Ok(range.is_some_and(|(first, last)| (first..=last).contains(&position)))
-    }
-
     /// Makes dead letters of what was skipped, as the live generation would have.
     async fn give_up(&self) -> Result<(), RebuildError> {
-        for skipped in self.tables.skipped().await? {
-            if self.is_dead(&skipped).await? {
+        let mut dead = Dead::new(&self.rebuild.letters);
+        for skipped in self.tables.skipped(MAX_SKIPPED).await? {
+            if dead.contains(&skipped).await? {
                 continue;
             }
             let before = u64::try_from(skipped.position).unwrap_or_default().saturating_sub(1);
@@ -283,8 +306,4 @@ impl<D: Database> Attempt<'_, D> {
         }
         Ok(())
     }
-}
-
-fn integer(position: u64) -> Result<i64, DatabaseError> {
-    i64::try_from(position).map_err(|error| DatabaseError::Encode(error.into()))
 }

@@ -107,16 +107,20 @@ impl Tables for SqliteTables {
         write::commit(&self.writer, changes, step).await
     }
 
-    async fn defer_search(&self) -> Result<(), DatabaseError> {
-        index::defer(&self.writer).await
+    async fn defer_search(&self, epoch: i64) -> Result<(), DatabaseError> {
+        index::defer(&self.writer, epoch).await
     }
 
     async fn index(&self, epoch: i64) -> Result<bool, DatabaseError> {
         index::index(&self.writer, epoch).await
     }
 
-    async fn skipped(&self) -> Result<Vec<Skipped>, DatabaseError> {
-        read::skipped(&self.readers).await
+    async fn skipped(&self, limit: i64) -> Result<Vec<Skipped>, DatabaseError> {
+        read::skipped(&self.readers, limit).await
+    }
+
+    async fn count_skipped(&self) -> Result<i64, DatabaseError> {
+        read::count_skipped(&self.readers).await
     }
 
     async fn digest(&self) -> Result<Seen<u64>, DatabaseError> {

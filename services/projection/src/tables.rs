@@ -54,7 +54,7 @@ pub(crate) struct DayRow {
     pub deleted: i64,
 }
 
-/// An event that a rebuild could not apply.
+/// An event that could not be applied, so the generation lacks it.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
 pub(crate) struct Skipped {
     pub position: i64,
@@ -75,7 +75,10 @@ pub(crate) struct Changes {
     pub tags: Vec<(i64, String)>,
     pub authors: Vec<AuthorChange>,
     pub days: Vec<DayRow>,
+    /// Events that could not be applied.
     pub skipped: Vec<Skipped>,
+    /// Those that could not be applied before, and are now.
+    pub redriven: Vec<i64>,
 }
 
 /// From which position to which, and by whom.
@@ -156,14 +159,20 @@ pub(crate) trait Tables: Clone + Debug + Send + Sync + 'static {
         step: Step,
     ) -> impl Future<Output = Result<bool, DatabaseError>> + Send;
 
-    /// Leaves the search out until [`index`](Self::index); for tables that are empty.
-    fn defer_search(&self) -> impl Future<Output = Result<(), DatabaseError>> + Send;
+    /// Leaves the search out until [`index`](Self::index), if the tables are empty and the epoch is not over.
+    fn defer_search(&self, epoch: i64) -> impl Future<Output = Result<(), DatabaseError>> + Send;
 
     /// Makes the search over all articles, if it was left out. `false` when the epoch is another.
     fn index(&self, epoch: i64) -> impl Future<Output = Result<bool, DatabaseError>> + Send;
 
-    /// What a rebuild could not apply, oldest first.
-    fn skipped(&self) -> impl Future<Output = Result<Vec<Skipped>, DatabaseError>> + Send;
+    /// Up to `limit` events that could not be applied, oldest first.
+    fn skipped(
+        &self,
+        limit: i64,
+    ) -> impl Future<Output = Result<Vec<Skipped>, DatabaseError>> + Send;
+
+    /// How many events could not be applied.
+    fn count_skipped(&self) -> impl Future<Output = Result<i64, DatabaseError>> + Send;
 
     /// A digest of every row of every table, with the position: equal for equal tables.
     fn digest(&self) -> impl Future<Output = Result<Seen<u64>, DatabaseError>> + Send;

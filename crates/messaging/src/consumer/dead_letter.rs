@@ -79,7 +79,7 @@ impl DeadLetters {
 
     /// The positions of the first and the last dead letter from `subject`.
     ///
-    /// They were stored in order, and whatever comes behind the first is parked: so everything between the two is
+    /// Those of a reaction were stored in order, and whatever comes behind the first is parked: so everything between the two is
     /// among them, and everything before them is not.
     pub async fn range(&self, subject: &str) -> Result<Option<(u64, u64)>, DeadLetterError> {
         let failed =

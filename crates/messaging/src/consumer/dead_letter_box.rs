@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use async_nats::{
     HeaderMap,
     jetstream::stream::{DeleteMessageError, DeleteMessageErrorKind},
@@ -126,8 +128,30 @@ impl DeadLetterBox {
         consumer: &str,
         subject: &str,
     ) -> Result<Option<DeadLetter>, DeadLetterError> {
-        let page = self.read(&names::dead_letter(consumer, subject), 0, PAGE).await?;
-        Ok(page.into_iter().min_by_key(|letter| letter.message.position))
+        let (subject, mut after) = (names::dead_letter(consumer, subject), 0);
+        let mut first: Option<DeadLetter> = None;
+        loop {
+            let page = self.read(&subject, after, PAGE).await?;
+            let Some(last) = page.last() else { return Ok(first) };
+            after = last.sequence;
+            first = first.into_iter().chain(page).min_by_key(|letter| letter.message.position);
+        }
+    }
+
+    /// The positions of all events from `subject` among the dead letters of `consumer`.
+    pub async fn positions(
+        &self,
+        consumer: &str,
+        subject: &str,
+    ) -> Result<BTreeSet<u64>, DeadLetterError> {
+        let (subject, mut after) = (names::dead_letter(consumer, subject), 0);
+        let mut positions = BTreeSet::new();
+        loop {
+            let page = self.read(&subject, after, PAGE).await?;
+            let Some(last) = page.last() else { return Ok(positions) };
+            after = last.sequence;
+            positions.extend(page.iter().map(|letter| letter.message.position));
+        }
     }
 
     /// Takes the dead letter `sequence` out, for good; says whether it was there.

@@ -24,6 +24,8 @@ const MAX_BATCH: usize = 500;
 pub struct Rejected {
     /// Its position.
     pub position: u64,
+    /// Its subject.
+    pub subject: String,
     /// Why.
     pub reason: String,
 }
@@ -40,19 +42,22 @@ pub trait Projector: Send + Sync + 'static {
     /// The position of the last event in the tables; 0 when there is none.
     fn position(&self) -> impl Future<Output = Result<u64, Self::Error>> + Send;
 
-    /// What `events` change, in this order, and which of them cannot be applied: those go to the dead letters.
+    /// What `events` change, in this order, and which of them cannot be applied: those go to the dead letters, as do those
+    /// between them that are `unreadable`.
     ///
     /// It reads the tables and changes nothing. An event that is in the tables already, which comes again after a redrive,
     /// changes nothing either.
     fn fold(
         &self,
         events: &[RecordedEvent],
+        unreadable: &[Rejected],
     ) -> impl Future<Output = Result<(Self::Changes, Vec<Rejected>), Self::Error>> + Send;
 
     /// Writes `changes` and moves the position from `from` to `to`, all in one transaction.
     ///
     /// Answers whether it did: when the position is not `from` any more, or somebody else writes now, nothing may
-    /// change.
+    /// change. A step from a position to itself is a redrive: it must be on disk, since the stream does not bring the event
+    /// again.
     fn commit(
         &self,
         changes: Self::Changes,
@@ -167,7 +172,7 @@ impl<P: Projector> Runner<'_, P> {
         while !stop.is_cancelled() {
             let batch = tokio::select! {
                 batch = reader.next_batch(MAX_BATCH) => batch,
-                () = watch.time() => match watch.look(position).await {
+                () = watch.time() => match self.check(&mut watch, position).await {
                     Some(reason) => return RunEnd::Again(reason),
                     None => continue,
                 },
@@ -185,6 +190,18 @@ impl<P: Projector> Runner<'_, P> {
             *failures = 0;
         }
         RunEnd::Stopped
+    }
+
+    /// Looks at the tables and the stream; tells why to begin again at the position of the tables.
+    async fn check(&self, watch: &mut Watch, position: u64) -> Option<String> {
+        match self.projector.position().await {
+            // A database that crashed may have lost its last moments, and nobody else tells.
+            Ok(actual) if actual != position => {
+                Some(format!("the tables are at position {actual}, not {position}"))
+            }
+            Ok(_) => watch.look(position).await,
+            Err(error) => Some(error.to_string()),
+        }
     }
 
     async fn open(&self, position: u64) -> Result<Result<FeedReader, ConsumerError>, FeedError> {
@@ -223,7 +240,7 @@ impl<P: Projector> Runner<'_, P> {
             Ok(event) => event,
             Err(error) => return Ok(Some(Some(error.to_string()))),
         };
-        let folded = self.projector.fold(std::slice::from_ref(&event)).await;
+        let folded = self.projector.fold(std::slice::from_ref(&event), &[]).await;
         let (changes, mut rejected) = folded.map_err(BatchError::Database)?;
         if let Some(rejected) = rejected.pop() {
             return Ok(Some(Some(rejected.reason)));
@@ -241,12 +258,12 @@ impl<P: Projector> Runner<'_, P> {
         let Some(to) = batch.last().map(|message| message.position) else { return Ok(from) };
         let start = Instant::now();
         let (events, mut rejected) = decode(batch);
-        let folded = self.projector.fold(&events).await;
+        let folded = self.projector.fold(&events, &rejected).await;
         let (changes, unfit) = folded.map_err(BatchError::Database)?;
         rejected.extend(unfit);
         rejected.sort_by_key(|rejected| rejected.position);
         // Stored before the position moves on: a crash in between stores it again, never loses it.
-        for Rejected { position, reason } in &rejected {
+        for Rejected { position, reason, .. } in &rejected {
             let message = batch.iter().find(|message| message.position == *position);
             if let Some(message) = message {
                 self.dead_letters.store(message, reason).await?;
@@ -271,7 +288,8 @@ pub fn decode(batch: &[StreamMessage]) -> (Vec<RecordedEvent>, Vec<Rejected>) {
         match message.event() {
             Ok(event) => events.push(event),
             Err(error) => {
-                rejected.push(Rejected { position: message.position, reason: error.to_string() });
+                let (position, subject) = (message.position, message.subject.clone());
+                rejected.push(Rejected { position, subject, reason: error.to_string() });
             }
         }
     }

@@ -30,11 +30,13 @@ impl Projector for InMemory {
     async fn fold(
         &self,
         events: &[RecordedEvent],
+        _: &[Rejected],
     ) -> Result<(Vec<u64>, Vec<Rejected>), Infallible> {
         let is_known = |event: &&RecordedEvent| event.decode::<ArticleEvent>().is_ok();
         let (known, unknown): (Vec<_>, Vec<_>) = events.iter().partition(is_known);
         let rejected = |event: &RecordedEvent| Rejected {
             position: event.position,
+            subject: format!("events.article.{}", event.aggregate_id),
             reason: "unknown version".to_owned(),
         };
         Ok((

@@ -31,6 +31,9 @@ async fn the_first_generation_is_live_and_stays_so<D: Database>(database: &D) {
 }
 
 async fn one_is_built_at_a_time_and_takes_the_place_of_the_live_one<D: Database>(database: &D) {
+    let holder = Uuid::now_v7();
+    let lease = database.lease(holder, Duration::from_mins(1)).await.expect("no error");
+    let epoch = lease.expect("free");
     let number = database.add(7, true, true).await.expect("added").expect("the only one");
     assert_eq!(database.add(8, false, false).await.expect("no error"), None);
     let find = async || {
@@ -43,19 +46,28 @@ async fn one_is_built_at_a_time_and_takes_the_place_of_the_live_one<D: Database>
     database.hold(number, false, Some("a reason")).await.expect("the catalog");
     let generation = find().await;
     assert_eq!((generation.held, generation.reason.as_deref()), (false, Some("a reason")));
-    assert!(!database.switch(number, 1).await.expect("no error"), "neither is what it must be");
+    assert!(
+        !database.switch(number, 1, epoch).await.expect("no error"),
+        "neither is what it must be"
+    );
     assert_eq!(states(database).await, [(1, State::Live), (number, State::Building)]);
-    assert!(database.switch(1, number).await.expect("no error"));
+    assert!(!database.switch(1, number, epoch + 1).await.expect("no error"), "not the holder's");
+    assert!(database.switch(1, number, epoch).await.expect("no error"));
     assert_eq!(states(database).await, [(1, State::Previous), (number, State::Live)]);
-    assert!(!database.switch(1, number).await.expect("no error"), "it was done before");
+    assert!(!database.switch(1, number, epoch).await.expect("no error"), "it was done before");
     // Back again.
     let (from, to) = (State::Previous, State::Building);
     assert!(database.change(1, from, to, None).await.expect("no error"));
     assert!(!database.change(1, from, to, None).await.expect("no error"));
-    assert!(database.switch(number, 1).await.expect("no error"));
+    assert!(database.switch(number, 1, epoch).await.expect("no error"));
     let other = database.add(7, false, false).await.expect("added").expect("the only one");
     assert!(!database.change(number, from, to, None).await.expect("no error"), "one is built");
     database.remove(other).await.expect("removed");
+    // One that was live does not fail.
+    assert!(database.change(number, from, to, None).await.expect("no error"));
+    assert!(database.change(number, to, State::Failed, Some("cancelled")).await.expect("no error"));
+    assert_eq!(states(database).await, [(1, State::Live), (number, State::Previous)]);
+    database.release(holder).await.expect("no error");
 }
 
 async fn a_removed_one_is_gone_with_its_tables<D: Database>(database: &D) {

@@ -169,7 +169,8 @@ async fn what_is_found_is_what_there_is<D: Database>(database: &D) {
     for deferred in [false, true] {
         let tables = super::tables(database).await;
         if deferred {
-            tables.defer_search().await.expect("the tables");
+            tables.fence(1).await.expect("the tables");
+            tables.defer_search(1).await.expect("the tables");
         }
         let mut story = random_story(&mut StdRng::seed_from_u64(11), 150);
         story.tell(&tables, 9).await;

@@ -97,7 +97,7 @@ impl Story {
         let new: Vec<_> =
             self.events.iter().filter(|event| event.position > from).cloned().collect();
         for batch in new.chunks(size) {
-            let (changes, unfit) = fold(tables, batch).await.expect("the tables");
+            let (changes, unfit) = fold(tables, batch, &[]).await.expect("the tables");
             let to = batch.last().expect("not empty").position;
             commit(tables, &changes, Step { from, to, epoch }).await;
             (from, rejected) = (to, [rejected, unfit].concat());

@@ -44,7 +44,7 @@ async fn an_event_that_is_there_already_changes_nothing<D: Database>(database: &
     story.tell(&tables, 10).await;
     let before = tables.digest().await.expect("the tables");
     let (changes, rejected) =
-        crate::projector::fold(&tables, &story.events).await.expect("the tables");
+        crate::projector::fold(&tables, &story.events, &[]).await.expect("the tables");
     assert_eq!((changes, rejected), (Changes::default(), Vec::new()));
     assert_eq!(tables.digest().await.expect("the tables"), before);
     tables.close().await;
@@ -131,6 +131,12 @@ async fn what_was_skipped_is_kept<D: Database>(database: &D) {
     let changes = Changes { skipped: vec![skipped(3), skipped(5)], ..Changes::default() };
     let step = Step { from: 0, to: 5, epoch: 1 };
     super::story::commit(&tables, &changes, step).await;
-    assert_eq!(tables.skipped().await.expect("the tables"), [skipped(3), skipped(5)]);
+    assert_eq!(tables.skipped(10).await.expect("the tables"), [skipped(3), skipped(5)]);
+    assert_eq!(tables.skipped(1).await.expect("the tables"), [skipped(3)]);
+    // One of them is redriven.
+    let changes = Changes { redriven: vec![3], ..Changes::default() };
+    super::story::commit(&tables, &changes, Step { from: 5, to: 5, epoch: 1 }).await;
+    assert_eq!(tables.skipped(10).await.expect("the tables"), [skipped(5)]);
+    assert_eq!(tables.count_skipped().await.expect("the tables"), 1);
     tables.close().await;
 }

@@ -46,7 +46,7 @@ impl PostgresDatabase {
         let session = match sessions.entry(holder) {
             Entry::Occupied(session) => session.into_mut(),
             Entry::Vacant(place) => {
-                let connection = PgConnection::connect_with(&self.catalog_options()).await?;
+                let connection = PgConnection::connect_with(&self.lease_options()).await?;
                 place.insert(Session { connection, locked: false })
             }
         };
@@ -124,7 +124,8 @@ impl Database for PostgresDatabase {
     ) -> Result<bool, DatabaseError> {
         let changed = sqlx::query(
             "UPDATE generations
-             SET state = $1, held = FALSE, verified = FALSE, reason = $2, changed_at = $3
+             SET state = CASE WHEN was_live AND $1 = 'failed' THEN 'previous' ELSE $1 END,
+                 held = FALSE, verified = FALSE, reason = $2, changed_at = $3
              WHERE number = $4 AND state = $5",
         )
         .bind(to.name())
@@ -158,19 +159,21 @@ impl Database for PostgresDatabase {
         Ok(())
     }
 
-    async fn switch(&self, from: i32, to: i32) -> Result<bool, DatabaseError> {
+    async fn switch(&self, from: i32, to: i32, epoch: i64) -> Result<bool, DatabaseError> {
         let mut transaction = self.catalog.begin().await?;
         // Everything else about the read model can be made again, but not who was told which generation is live.
         sqlx::query("SET LOCAL synchronous_commit = on").execute(&mut *transaction).await?;
         for (number, is, becomes) in [(from, "live", "previous"), (to, "building", "live")] {
             let changed = sqlx::query(
-                "UPDATE generations SET state = $1, held = FALSE, reason = NULL, changed_at = $2
-                 WHERE number = $3 AND state = $4",
+                "UPDATE generations
+                 SET state = $1, was_live = TRUE, held = FALSE, reason = NULL, changed_at = $2
+                 WHERE number = $3 AND state = $4 AND EXISTS (SELECT FROM lease WHERE epoch = $5)",
             )
             .bind(becomes)
             .bind(now())
             .bind(number)
             .bind(is)
+            .bind(epoch)
             .execute(&mut *transaction)
             .await?;
             if changed.rows_affected() != 1 {

@@ -4,11 +4,13 @@ use sqlx::PgPool;
 
 use crate::tables::DatabaseError;
 
-pub(super) async fn defer(writer: &PgPool) -> Result<(), DatabaseError> {
+pub(super) async fn defer(writer: &PgPool, epoch: i64) -> Result<(), DatabaseError> {
     let mut transaction = writer.begin().await?;
-    let deferred = sqlx::query("UPDATE progress SET indexed = FALSE WHERE position = 0")
-        .execute(&mut *transaction)
-        .await?;
+    let deferred =
+        sqlx::query("UPDATE progress SET indexed = FALSE WHERE position = 0 AND epoch = $1")
+            .bind(epoch)
+            .execute(&mut *transaction)
+            .await?;
     if deferred.rows_affected() > 0 {
         sqlx::query("DROP INDEX IF EXISTS articles_search").execute(&mut *transaction).await?;
     }

@@ -116,8 +116,13 @@ pub(super) async fn activity(
     Ok(Seen { position, data })
 }
 
-pub(super) async fn skipped(readers: &PgPool) -> Result<Vec<Skipped>, DatabaseError> {
-    sqlx::query_as("SELECT * FROM skipped ORDER BY position").fetch_all(readers).await
+pub(super) async fn skipped(readers: &PgPool, limit: i64) -> Result<Vec<Skipped>, DatabaseError> {
+    let skipped = sqlx::query_as("SELECT * FROM skipped ORDER BY position LIMIT $1");
+    skipped.bind(limit).fetch_all(readers).await
+}
+
+pub(super) async fn count_skipped(readers: &PgPool) -> Result<i64, DatabaseError> {
+    sqlx::query_scalar("SELECT count(*) FROM skipped").fetch_one(readers).await
 }
 
 pub(super) async fn digest(pool: &PgPool) -> Result<Seen<u64>, DatabaseError> {

@@ -4,12 +4,19 @@ use sqlx::{PgConnection, PgPool};
 
 use crate::tables::{ArticleRow, Changes, DatabaseError, Step};
 
+/// For what the stream does not bring again.
+const DURABLE: &str = "SET LOCAL synchronous_commit = on";
+
 pub(super) async fn fence(writer: &PgPool, epoch: i64) -> Result<Option<u64>, DatabaseError> {
+    let mut transaction = writer.begin().await?;
+    // An epoch that a crash of the database forgot could be given to somebody else.
+    sqlx::query(DURABLE).execute(&mut *transaction).await?;
     let position: Option<i64> =
         sqlx::query_scalar("UPDATE progress SET epoch = $1 WHERE epoch <= $1 RETURNING position")
             .bind(epoch)
-            .fetch_optional(writer)
+            .fetch_optional(&mut *transaction)
             .await?;
+    transaction.commit().await?;
     position.map(super::read::number).transpose()
 }
 
@@ -19,6 +26,9 @@ pub(super) async fn commit(
     step: Step,
 ) -> Result<bool, DatabaseError> {
     let mut transaction = writer.begin().await?;
+    if step.from == step.to {
+        sqlx::query(DURABLE).execute(&mut *transaction).await?;
+    }
     let moved = sqlx::query("UPDATE progress SET position = $1 WHERE position = $2 AND epoch = $3")
         .bind(integer(step.to)?)
         .bind(integer(step.from)?)
@@ -120,8 +130,14 @@ async fn counts(tables: &mut PgConnection, changes: &Changes) -> Result<(), Data
         .execute(&mut *tables)
         .await?;
     }
+    if !changes.redriven.is_empty() {
+        sqlx::query("DELETE FROM skipped WHERE position = ANY ($1)")
+            .bind(&changes.redriven)
+            .execute(&mut *tables)
+            .await?;
+    }
     for row in &changes.skipped {
-        sqlx::query("INSERT INTO skipped (position, subject, reason) VALUES ($1, $2, $3)")
+        sqlx::query("INSERT INTO skipped (position, subject, reason) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")
             .bind(row.position)
             .bind(&row.subject)
             .bind(&row.reason)

@@ -3,7 +3,11 @@
 use std::collections::VecDeque;
 
 use eventsourcing::RecordedEvent;
-use messaging::{Feed, feed::FeedError, feed::StreamMessage};
+use messaging::{
+    Feed,
+    consumer::Rejected,
+    feed::{FeedError, StreamMessage},
+};
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -18,8 +22,8 @@ const MAX_WAITING: usize = 32;
 #[derive(Debug, Default)]
 pub(super) struct Batch {
     pub events: Vec<RecordedEvent>,
-    /// What is no event: position, subject, why.
-    pub unreadable: Vec<(u64, String, String)>,
+    /// What is no event.
+    pub unreadable: Vec<Rejected>,
     /// The position of the last message.
     pub last: u64,
 }
@@ -27,13 +31,17 @@ pub(super) struct Batch {
 /// A message that was read.
 struct Read {
     position: u64,
-    event: Result<RecordedEvent, (String, String)>,
+    event: Result<RecordedEvent, Rejected>,
 }
 
 impl From<StreamMessage> for Read {
     fn from(message: StreamMessage) -> Self {
-        let event = message.event().map_err(|error| (message.subject.clone(), error.to_string()));
-        Self { position: message.position, event }
+        let position = message.position;
+        let event = message.event().map_err(|error| {
+            let (subject, reason) = (message.subject.clone(), error.to_string());
+            Rejected { position, subject, reason }
+        });
+        Self { position, event }
     }
 }
 
@@ -82,7 +90,7 @@ impl Incoming {
             batch.last = read.position;
             match read.event {
                 Ok(event) => batch.events.push(event),
-                Err((subject, reason)) => batch.unreadable.push((read.position, subject, reason)),
+                Err(rejected) => batch.unreadable.push(rejected),
             }
         }
         Some(batch)

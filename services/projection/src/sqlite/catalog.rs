@@ -61,8 +61,9 @@ impl Database for SqliteDatabase {
     ) -> Result<bool, DatabaseError> {
         let changed = sqlx::query(
             "UPDATE OR IGNORE generations
-             SET state = ?, held = 0, verified = 0, reason = ?, changed_at = ?
-             WHERE number = ? AND state = ?",
+             SET state = CASE WHEN was_live AND ?1 = 'failed' THEN 'previous' ELSE ?1 END,
+                 held = 0, verified = 0, reason = ?2, changed_at = ?3
+             WHERE number = ?4 AND state = ?5",
         )
         .bind(to.name())
         .bind(reason)
@@ -91,17 +92,18 @@ impl Database for SqliteDatabase {
         Ok(())
     }
 
-    async fn switch(&self, from: i32, to: i32) -> Result<bool, DatabaseError> {
+    async fn switch(&self, from: i32, to: i32, epoch: i64) -> Result<bool, DatabaseError> {
         let mut transaction = self.catalog.begin().await?;
         for (number, is, becomes) in [(from, "live", "previous"), (to, "building", "live")] {
             let changed = sqlx::query(
-                "UPDATE generations SET state = ?, held = 0, reason = NULL, changed_at = ?
-                 WHERE number = ? AND state = ?",
+                "UPDATE generations SET state = ?, was_live = 1, held = 0, reason = NULL, changed_at = ?
+                 WHERE number = ? AND state = ? AND EXISTS (SELECT 1 FROM lease WHERE epoch = ?)",
             )
             .bind(becomes)
             .bind(now())
             .bind(number)
             .bind(is)
+            .bind(epoch)
             .execute(&mut *transaction)
             .await?;
             if changed.rows_affected() != 1 {

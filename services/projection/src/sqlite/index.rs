@@ -4,8 +4,11 @@ use sqlx::SqlitePool;
 
 use crate::tables::DatabaseError;
 
-pub(super) async fn defer(writer: &SqlitePool) -> Result<(), DatabaseError> {
-    sqlx::query("UPDATE progress SET indexed = 0 WHERE position = 0").execute(writer).await?;
+pub(super) async fn defer(writer: &SqlitePool, epoch: i64) -> Result<(), DatabaseError> {
+    sqlx::query("UPDATE progress SET indexed = 0 WHERE position = 0 AND epoch = ?")
+        .bind(epoch)
+        .execute(writer)
+        .await?;
     Ok(())
 }
 

@@ -116,8 +116,16 @@ pub(super) async fn activity(
     Ok(Seen { position, data })
 }
 
-pub(super) async fn skipped(readers: &SqlitePool) -> Result<Vec<Skipped>, DatabaseError> {
-    sqlx::query_as("SELECT * FROM skipped ORDER BY position").fetch_all(readers).await
+pub(super) async fn skipped(
+    readers: &SqlitePool,
+    limit: i64,
+) -> Result<Vec<Skipped>, DatabaseError> {
+    let skipped = sqlx::query_as("SELECT * FROM skipped ORDER BY position LIMIT ?");
+    skipped.bind(limit).fetch_all(readers).await
+}
+
+pub(super) async fn count_skipped(readers: &SqlitePool) -> Result<i64, DatabaseError> {
+    sqlx::query_scalar("SELECT count(*) FROM skipped").fetch_one(readers).await
 }
 
 pub(super) async fn digest(readers: &SqlitePool) -> Result<Seen<u64>, DatabaseError> {

@@ -1,6 +1,6 @@
 //! Writing a batch: a few statements, however many events it has.
 
-use sqlx::{QueryBuilder, Sqlite, SqliteConnection, SqlitePool};
+use sqlx::{Connection as _, QueryBuilder, Sqlite, SqliteConnection, SqlitePool};
 
 use crate::tables::{ArticleRow, Changes, DatabaseError, Step};
 
@@ -21,7 +21,23 @@ pub(super) async fn commit(
     changes: &Changes,
     step: Step,
 ) -> Result<bool, DatabaseError> {
-    let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
+    let mut connection = writer.acquire().await?;
+    if step.from == step.to {
+        sqlx::query("PRAGMA synchronous = FULL").execute(&mut *connection).await?;
+    }
+    let committed = commit_on(&mut connection, changes, step).await;
+    if step.from == step.to {
+        sqlx::query("PRAGMA synchronous = NORMAL").execute(&mut *connection).await?;
+    }
+    committed
+}
+
+async fn commit_on(
+    connection: &mut SqliteConnection,
+    changes: &Changes,
+    step: Step,
+) -> Result<bool, DatabaseError> {
+    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
     let indexed: Option<bool> = sqlx::query_scalar(
         "UPDATE progress SET position = ? WHERE position = ? AND epoch = ? RETURNING indexed",
     )
@@ -144,8 +160,9 @@ async fn counts(tables: &mut SqliteConnection, changes: &Changes) -> Result<(), 
         .execute(&mut *tables)
         .await?;
     }
+    each_of(tables, "DELETE FROM skipped WHERE position IN ", &changes.redriven).await?;
     for row in &changes.skipped {
-        sqlx::query("INSERT INTO skipped (position, subject, reason) VALUES (?, ?, ?)")
+        sqlx::query("INSERT INTO skipped (position, subject, reason) VALUES (?, ?, ?) ON CONFLICT DO NOTHING")
             .bind(row.position)
             .bind(&row.subject)
             .bind(&row.reason)

@@ -12,12 +12,14 @@ use std::{
     time::Duration,
 };
 
-use projection::control::Question;
+use contracts::article::GetArticle;
+use eventsourcing::QueryReply;
+use projection::{ProjectionSettings, control::Question};
 use rustix::process::{Pid, Signal, kill_process};
-use sqlx::{PgConnection, PgPool};
+use sqlx::{Connection as _, PgConnection, PgPool};
 use test_support::{ArticleWriter, NatsServer, PostgresServer, eventually};
 
-use crate::service::{Admin, folder};
+use crate::service::{Admin, TestService, folder};
 
 /// A process of the service, ended with the test.
 struct Replica {
@@ -144,16 +146,13 @@ async fn a_stopped_replica_is_replaced_and_writes_nothing_when_it_wakes() {
     for round in 0..3 {
         // The one that writes is found by stopping it: nothing moves then.
         let active = active(&replicas, dir.path(), epoch);
+        let noticed = notices(dir.path(), active);
         replicas[active].signal(Signal::STOP);
         let next = epoch_at(&database, load.position() + 200).await;
         assert!(next > epoch, "round {round}: another replica has taken over");
         replicas[active].signal(Signal::CONT);
         eventually("the old one to notice", || async {
-            let log = log(dir.path(), active);
-            (log.matches("another replica writes the read model now").count()
-                + log.matches("the lease has ended").count()
-                > 0)
-            .then_some(())
+            (notices(dir.path(), active) > noticed).then_some(())
         })
         .await;
         // It goes on without it.
@@ -179,10 +178,51 @@ async fn a_stopped_replica_is_replaced_and_writes_nothing_when_it_wakes() {
     }
 }
 
+/// As after a crash of the database, which commits without waiting for its disk; and then nothing more happens.
+#[tokio::test]
+async fn a_database_that_lost_its_last_moments_gets_them_again_from_a_quiet_stream() {
+    let (nats, postgres) = (NatsServer::provisioned().await, PostgresServer::start().await);
+    let writer = ArticleWriter::new(&nats).await;
+    let settings =
+        ProjectionSettings { database: postgres.url().into(), ..ProjectionSettings::default() };
+    let service = TestService::start_with(&nats, folder().path(), settings).await;
+    let kept = writer.create("ann", "kept", "C").await.head.position;
+    let last = writer.create("ann", "lost", "C").await;
+    assert!(matches!(service.get(last.id, last.head.position).await, QueryReply::Answered(_)));
+    let mut database = PgConnection::connect(&postgres.url()).await.expect("connected");
+    for statement in [
+        "UPDATE newswire_projection_1.progress SET position = position - 1",
+        "DELETE FROM newswire_projection_1.articles WHERE title = 'lost'",
+        "UPDATE newswire_projection_1.authors SET articles = articles - 1, created = created - 1",
+        "UPDATE newswire_projection_1.activity SET created = created - 1",
+    ] {
+        let done = sqlx::query(statement).execute(&mut database).await.expect("executed");
+        assert_eq!(done.rows_affected(), 1);
+    }
+    eventually("what was lost to be there again", || async {
+        let get = GetArticle { id: last.id };
+        matches!(service.ask(get, last.head.position).await, Ok(QueryReply::Answered(_)))
+            .then_some(())
+    })
+    .await;
+    assert!(last.head.position > kept);
+    let admin = Admin::new(&nats).await;
+    admin.rebuild(false, true).await;
+    assert_eq!(admin.live(2).await.reason, None);
+    service.stop().await;
+}
+
 const NAMES: [&str; 2] = ["one", "other"];
 
 fn log(dir: &Path, replica: usize) -> String {
     fs::read_to_string(dir.join(NAMES[replica])).expect("the log is there")
+}
+
+/// How often it has noticed that it does not write any more.
+fn notices(dir: &Path, replica: usize) -> usize {
+    let log = log(dir, replica);
+    log.matches("another replica writes the read model now").count()
+        + log.matches("the lease has ended").count()
 }
 
 /// The replica that has begun `epoch`.

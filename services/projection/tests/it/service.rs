@@ -9,7 +9,7 @@ use projection::{
     ProjectionSettings, Settings,
     control::{GenerationStatus, Question, Reply, State, Status},
 };
-use service_kit::Lifecycle;
+use service_kit::{Context, Lifecycle};
 use tempfile::TempDir;
 use test_support::{NatsServer, eventually, ready};
 
@@ -30,17 +30,11 @@ impl TestService {
         data_dir: &Path,
         projection: ProjectionSettings,
     ) -> Self {
-        let context = test_support::context();
-        let lifecycle = context.lifecycle.clone();
-        let settings = Settings {
-            data_dir: data_dir.to_owned(),
-            nats: server.settings("projection"),
-            projection: ProjectionSettings { max_wait_ms: 1000, ..projection },
-        };
-        lifecycle.run("projection", projection::run(settings, context.clone()));
+        let context = run(server, data_dir, projection);
         ready(&context).await;
         let connection = server.connect("gateway").await;
-        Self { lifecycle, client: RequestClient::new(connection, Duration::from_secs(5)) }
+        let client = RequestClient::new(connection, Duration::from_secs(5));
+        Self { lifecycle: context.lifecycle, client }
     }
 
     pub(crate) async fn ask<Q: Query>(
@@ -70,6 +64,24 @@ impl TestService {
     pub(crate) async fn stop(self) {
         self.lifecycle.finish().await.expect("an orderly end");
     }
+}
+
+fn run(server: &NatsServer, data_dir: &Path, projection: ProjectionSettings) -> Context {
+    let context = test_support::context();
+    let settings = Settings {
+        data_dir: data_dir.to_owned(),
+        nats: server.settings("projection"),
+        projection: ProjectionSettings { max_wait_ms: 1000, ..projection },
+    };
+    context.lifecycle.run("projection", projection::run(settings, context.clone()));
+    context
+}
+
+/// Starts one that is to end by itself; tells why it did.
+pub(crate) async fn failure(server: &NatsServer, data_dir: &Path) -> String {
+    let context = run(server, data_dir, ProjectionSettings::default());
+    context.lifecycle.stop_token().cancelled().await;
+    format!("{:#}", context.lifecycle.finish().await.expect_err("a failure"))
 }
 
 pub(crate) fn folder() -> TempDir {

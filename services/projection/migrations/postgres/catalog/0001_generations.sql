@@ -8,6 +8,8 @@ CREATE TABLE generations (
     held       BOOLEAN NOT NULL DEFAULT FALSE,
     -- Whether it is compared with the live one before it takes its place.
     verified   BOOLEAN NOT NULL DEFAULT FALSE,
+    -- Whether it was live: then it is kept, for a rollback.
+    was_live   BOOLEAN NOT NULL DEFAULT FALSE,
     -- Why it failed, or why it is held.
     reason     TEXT,
     changed_at TEXT NOT NULL

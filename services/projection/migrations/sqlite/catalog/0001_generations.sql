@@ -8,6 +8,8 @@ CREATE TABLE generations (
     held       INTEGER NOT NULL DEFAULT 0,
     -- Whether it is compared with the live one before it takes its place.
     verified   INTEGER NOT NULL DEFAULT 0,
+    -- Whether it was live: then it is kept, for a rollback.
+    was_live   INTEGER NOT NULL DEFAULT 0,
     -- Why it failed, or why it is held.
     reason     TEXT,
     changed_at TEXT NOT NULL
