@@ -29,7 +29,9 @@ const CONNECT_PATIENCE: Duration = Duration::from_secs(2);
 const CATALOG: &str = "newswire_projection";
 
 /// What every session of ours is.
-const SESSION: [(&str, &str); 10] = [
+const SESSION: [(&str, &str); 11] = [
+    // Compiling a statement takes longer than any of ours.
+    ("jit", "off"),
     // That something exists already is no news.
     ("client_min_messages", "warning"),
     // Rows and position are lost or kept together, and what is lost comes again from the stream.

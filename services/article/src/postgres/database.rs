@@ -22,7 +22,9 @@ const START_BACKOFF: Backoff =
 const QUIET_ATTEMPTS: u32 = 8;
 
 /// What every session of ours is.
-const SESSION: [(&str, &str); 9] = [
+const SESSION: [(&str, &str); 10] = [
+    // Compiling a statement takes longer than any of ours.
+    ("jit", "off"),
     // Everything is looked up by its key. A plan that was made while a table was small, and is kept, must not read
     // all of it when it is large.
     ("enable_seqscan", "off"),

@@ -26,7 +26,7 @@ pub(super) async fn index(writer: &PgPool, epoch: i64) -> Result<bool, DatabaseE
             .await?;
     if indexed == Some(false) {
         for statement in [
-            "CREATE INDEX articles_search ON articles USING GIN (search) WITH (gin_pending_list_limit = 256)",
+            "CREATE INDEX articles_search ON articles USING GIN (search) WITH (gin_pending_list_limit = 1024)",
             "UPDATE progress SET indexed = TRUE",
         ] {
             sqlx::query(statement).execute(&mut *transaction).await?;

@@ -32,7 +32,7 @@ CREATE TABLE articles (
 CREATE INDEX articles_newest ON articles (created_position) WHERE NOT deleted;
 CREATE INDEX articles_of_author ON articles (author_id, created_position) WHERE NOT deleted;
 -- New words wait in a list until there are many; a long one would make whoever fills it up wait.
-CREATE INDEX articles_search ON articles USING GIN (search) WITH (gin_pending_list_limit = 256);
+CREATE INDEX articles_search ON articles USING GIN (search) WITH (gin_pending_list_limit = 1024);
 
 CREATE TABLE article_tags (
     tag              TEXT COLLATE "C" NOT NULL,
