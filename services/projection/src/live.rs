@@ -29,7 +29,7 @@ impl<D: Database> Clone for Live<D> {
 struct Inner<D: Database> {
     database: D,
     current: watch::Sender<Arc<Current<D::Tables>>>,
-    /// The position that was seen last: tables are at least as far, unless their database has lost its last moments.
+    /// The position that was seen last: tables are at least as far, but for a moment after a crash of their database.
     position: watch::Sender<u64>,
     /// Whose turn it is to write: batches, or a switch between generations.
     turn: Arc<Mutex<()>>,

@@ -32,6 +32,9 @@ impl FromRequestParts<Gateway> for Operator {
     async fn from_request_parts(parts: &mut Parts, gateway: &Gateway) -> Result<Self, Problem> {
         let actor = required(gateway, &parts.headers)?;
         if actor.roles.iter().any(|role| role == OPERATOR) {
+            // What is thrown away is gone: the log says by whom.
+            let (method, path) = (&parts.method, parts.uri.path());
+            tracing::info!(user.id = %actor.user_id, %method, path, "an operator's request");
             return Ok(Self);
         }
         let detail = format!("this needs a token with the role {OPERATOR}");

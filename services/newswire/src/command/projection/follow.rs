@@ -17,7 +17,11 @@ pub(super) async fn follow(connection: &Connection, status: &Status) -> anyhow::
         let mut generations = status.generations.iter();
         generations.find(|generation| generation.state == State::Building).cloned()
     };
-    let number = building(status).context("no generation is being built")?.number;
+    let Some(GenerationStatus { number, .. }) = building(status) else {
+        // It was done before anybody could look.
+        print::status(status);
+        return Ok(ExitCode::SUCCESS);
+    };
     let bar = bar();
     let mut status = status.clone();
     loop {
