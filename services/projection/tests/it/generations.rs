@@ -141,16 +141,26 @@ async fn one_that_lacks_events_is_held_until_somebody_has_seen_that() {
     assert_eq!(server.messages_in("DEAD_LETTERS").await, 1);
     // Somebody drops the dead letter: now the live one is said to have what the next one lacks.
     let letters = DeadLetterBox::new(server.connect("admin").await);
-    for letter in letters.page(None, 0).await.expect("read") {
-        assert!(letters.remove(letter.sequence).await.expect("removed"));
-    }
+    drop_all(&letters).await;
     admin.rebuild(false, false).await;
     let held = admin.until(3, |found| found.held).await;
     assert!(held.reason.is_some_and(|reason| reason.contains("the live generation has events")));
     admin.ask(Question::Promote).await;
     admin.live(3).await;
     assert_eq!(titles(&service, fine.head.position).await.len(), 2);
+    // The one before lacks it as well, as if the live one had got it by a redrive.
+    drop_all(&letters).await;
+    admin.ask(Question::Rollback).await;
+    admin.until(2, |found| found.held && found.reason.is_some()).await;
+    admin.ask(Question::Cancel).await;
+    admin.until(2, |found| found.state == State::Previous).await;
     service.stop().await;
+}
+
+async fn drop_all(letters: &DeadLetterBox) {
+    for letter in letters.page(None, 0).await.expect("read") {
+        assert!(letters.remove(letter.sequence).await.expect("removed"));
+    }
 }
 
 #[tokio::test]
