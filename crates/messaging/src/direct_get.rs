@@ -57,6 +57,24 @@ pub(crate) async fn last(
     }
 }
 
+/// The first message of `subject` in `stream`, from the leader.
+pub(crate) async fn first(
+    connection: &Connection,
+    stream: &str,
+    subject: &str,
+) -> Result<Option<StreamMessage>, StoreError> {
+    let failed = |source: Box<dyn std::error::Error + Send + Sync>| {
+        StoreError::new("reading the first message of a subject", source)
+    };
+    let stream = connection.jetstream.get_stream_no_info(stream).await;
+    let stream = stream.map_err(|error| failed(error.into()))?;
+    match stream.get_first_raw_message_by_subject(subject, 1).await {
+        Ok(first) => Ok(Some(first)),
+        Err(error) if error.kind() == RawMessageErrorKind::NoMessageFound => Ok(None),
+        Err(error) => Err(failed(error.into())),
+    }
+}
+
 /// The message at `position` of `stream`, from the leader.
 pub(crate) async fn at(
     connection: &Connection,

@@ -6,9 +6,13 @@ use std::time::Duration;
 
 use async_nats::{
     HeaderMap,
-    jetstream::consumer::{
-        DeliverPolicy,
-        pull::{Ordered, OrderedConfig},
+    jetstream::{
+        ErrorCode, Message,
+        consumer::{
+            AckPolicy, DeliverPolicy,
+            pull::{Config, Stream},
+        },
+        stream::{ConsumerError, ConsumerErrorKind},
     },
 };
 use bytes::Bytes;
@@ -24,6 +28,15 @@ use crate::{
 
 /// The pause before the stream is opened again after an error.
 const REOPEN_PAUSE: Duration = Duration::from_millis(250);
+/// How long the server keeps the consumer of a reader that is gone.
+const INACTIVE: Duration = Duration::from_secs(30);
+/// How many messages the server sends ahead, and about how many bytes.
+const AHEAD: usize = 500;
+const AHEAD_BYTES: usize = 8 * 1024 * 1024;
+/// In place of a count of deliveries, when one of them got lost.
+const LOST: u64 = u64::MAX;
+/// How often the server gives a sign of life while there is nothing to send.
+const HEARTBEAT: Duration = Duration::from_secs(5);
 
 /// The stream could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -72,14 +85,20 @@ impl From<Stored> for StreamMessage {
 #[derive(Debug, Clone)]
 pub struct Feed {
     connection: Connection,
-    name: String,
+    consumer: String,
 }
 
 impl Feed {
-    /// A feed for the service `name`, which shows in the name of its consumers on the server.
+    /// A feed with one reader: its `consumer` has a name of its own on the server, and whoever opens it last has it.
     #[must_use]
-    pub fn new(connection: Connection, name: &str) -> Self {
-        Self { connection, name: name.to_owned() }
+    pub fn new(connection: Connection, consumer: &str) -> Self {
+        Self { connection, consumer: consumer.to_owned() }
+    }
+
+    /// A feed for one of the processes of `service`, which all read.
+    #[must_use]
+    pub fn shared(connection: Connection, service: &str) -> Self {
+        Self { connection, consumer: format!("{service}-{}", uuid::Uuid::now_v7().simple()) }
     }
 
     /// The position of the last event; 0 when there is none.
@@ -95,7 +114,7 @@ impl Feed {
     pub async fn after(&self, after: u64) -> Result<FeedReader, FeedError> {
         let connects = self.connection.link().borrow().connects;
         let messages = self.open(after).await?;
-        Ok(FeedReader { feed: self.clone(), position: after, messages, connects })
+        Ok(FeedReader { feed: self.clone(), position: after, delivered: 0, messages, connects })
     }
 
     /// The stored messages after the position `after`: up to `max` of them and about `max_bytes`, at least one unless
@@ -118,29 +137,50 @@ impl Feed {
         Ok(page.into_iter().map(StreamMessage::from).collect())
     }
 
-    async fn open(&self, after: u64) -> Result<Ordered, FeedError> {
-        let config = OrderedConfig {
-            name: Some(format!("{}-{}", self.name, uuid::Uuid::now_v7().simple())),
+    /// Opens a consumer that nobody acknowledges to, in place of the one before. It is not async-nats' ordered one, whose
+    /// names no permission could list: then it would have to be one for the consumers of everybody.
+    async fn open(&self, after: u64) -> Result<Stream, FeedError> {
+        let failed = |source: async_nats::Error| FeedError { act: "opening the feed", source };
+        let config = Config {
+            name: Some(self.consumer.clone()),
             filter_subject: names::EVENTS_OF_AGGREGATES.to_owned(),
             deliver_policy: DeliverPolicy::ByStartSequence { start_sequence: after + 1 },
-            ..OrderedConfig::default()
+            ack_policy: AckPolicy::None,
+            inactive_threshold: INACTIVE,
+            memory_storage: true,
+            num_replicas: 1,
+            ..Config::default()
         };
-        let failed = |source: async_nats::Error| FeedError { act: "opening the feed", source };
-        let consumer = self
-            .connection
-            .jetstream
-            .create_consumer_on_stream(config, names::EVENTS)
-            .await
-            .map_err(|error| failed(error.into()))?;
-        consumer.messages().await.map_err(|error| failed(error.into()))
+        let jetstream = &self.connection.jetstream;
+        let deleted = jetstream.delete_consumer_from_stream(&self.consumer, names::EVENTS).await;
+        if let Err(error) = deleted
+            && !is_unknown(&error)
+        {
+            return Err(failed(error.into()));
+        }
+        let consumer = jetstream.create_consumer_on_stream(config, names::EVENTS).await;
+        let consumer = consumer.map_err(|error| failed(error.into()))?;
+        let stream = consumer
+            .stream()
+            .max_messages_per_batch(AHEAD)
+            .max_bytes_per_batch(AHEAD_BYTES)
+            .heartbeat(HEARTBEAT);
+        stream.messages().await.map_err(|error| failed(error.into()))
     }
+}
+
+/// Whether there is no such consumer.
+pub(crate) fn is_unknown(error: &ConsumerError) -> bool {
+    matches!(error.kind(), ConsumerErrorKind::JetStream(error) if error.error_code() == ErrorCode::CONSUMER_NOT_FOUND)
 }
 
 /// Reads events in order, each once. It never ends by itself.
 pub struct FeedReader {
     feed: Feed,
     position: u64,
-    messages: Ordered,
+    /// How many messages the consumer has delivered.
+    delivered: u64,
+    messages: Stream,
     connects: u64,
 }
 
@@ -148,9 +188,9 @@ impl FeedReader {
     /// The next messages: at least one, at most `max`, whatever is there by now. Safe to cancel.
     pub async fn next_batch(&mut self, max: usize) -> Vec<StreamMessage> {
         let mut batch = vec![self.next().await];
-        while batch.len() < max {
+        while batch.len() < max && self.delivered != LOST {
             match self.messages.next().now_or_never() {
-                Some(Some(Ok(message))) => batch.extend(self.take(&message)),
+                Some(Some(Ok(message))) => batch.extend(self.take(message)),
                 // An error or the end shows again in `next`.
                 _ => break,
             }
@@ -161,21 +201,30 @@ impl FeedReader {
     /// The next message. Safe to cancel.
     pub async fn next(&mut self) -> StreamMessage {
         loop {
-            let connects = self.connects;
-            let problem = tokio::select! {
-                // A server that restarted has forgotten the consumer; waiting for it to be missed takes long.
-                () = self.feed.connection.renewed(connects) => "the connection is a new one".to_owned(),
-                message = self.messages.next() => match message {
-                    Some(Ok(message)) => match self.take(&message) {
-                        Some(message) => return message,
-                        None => continue,
-                    },
-                    Some(Err(error)) => error.to_string(),
-                    None => "it ended".to_owned(),
+            let problem = match self.receive().await {
+                Ok(message) => match self.take(message) {
+                    Some(message) => return message,
+                    None => continue,
                 },
+                Err(problem) => problem,
             };
             tracing::info!(reason = problem, position = self.position, "opening the feed again");
             self.reopen().await;
+        }
+    }
+
+    async fn receive(&mut self) -> Result<Message, String> {
+        if self.delivered == LOST {
+            return Err("a message was lost on the way".to_owned());
+        }
+        tokio::select! {
+            // A server that restarted has forgotten the consumer; waiting for it to be missed takes long.
+            () = self.feed.connection.renewed(self.connects) => Err("the connection is a new one".to_owned()),
+            message = self.messages.next() => match message {
+                Some(Ok(message)) => Ok(message),
+                Some(Err(error)) => Err(error.to_string()),
+                None => Err("it ended".to_owned()),
+            },
         }
     }
 
@@ -184,7 +233,7 @@ impl FeedReader {
             let connects = self.feed.connection.link().borrow().connects;
             match self.feed.open(self.position).await {
                 Ok(messages) => {
-                    (self.messages, self.connects) = (messages, connects);
+                    (self.messages, self.delivered, self.connects) = (messages, 0, connects);
                     return;
                 }
                 Err(error) => {
@@ -195,17 +244,20 @@ impl FeedReader {
         }
     }
 
-    /// Moves on to `message`, unless the reader has been there.
-    fn take(&mut self, message: &async_nats::jetstream::Message) -> Option<StreamMessage> {
-        let position = message.info().ok()?.stream_sequence;
-        if position <= self.position {
+    /// Moves on to `message`, when it is the next one.
+    fn take(&mut self, message: Message) -> Option<StreamMessage> {
+        let info = message.info().ok()?;
+        let (position, delivered) = (info.stream_sequence, info.consumer_sequence);
+        if delivered != self.delivered + 1 {
+            self.delivered = LOST;
             return None;
         }
-        self.position = position;
+        (self.position, self.delivered) = (position, delivered);
+        let message = message.message;
         Some(StreamMessage {
-            subject: message.subject.to_string(),
-            headers: message.headers.clone().unwrap_or_default(),
-            payload: message.payload.clone(),
+            subject: message.subject.into_string(),
+            headers: message.headers.unwrap_or_default(),
+            payload: message.payload,
             position,
         })
     }

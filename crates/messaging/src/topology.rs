@@ -20,8 +20,8 @@ const OPERATION_AGE: Duration = Duration::from_hours(24);
 const MAX_QUEUED_BYTES: i64 = 1024 * 1024 * 1024;
 /// How many commands may wait.
 const MAX_QUEUED: i64 = 1_000_000;
-/// How long a dead letter is kept.
-const DEAD_LETTER_AGE: Duration = Duration::from_hours(90 * 24);
+/// How many bytes of dead letters are kept.
+const MAX_DEAD_BYTES: i64 = 4 * 1024 * 1024 * 1024;
 
 /// A stream could not be created or updated.
 #[derive(Debug, thiserror::Error)]
@@ -132,6 +132,8 @@ fn bucket(stream: &str, subjects: &str, replicas: usize) -> Config {
     }
 }
 
+/// Each is kept until it is redriven or dropped: one that vanished by itself would let later events of its aggregate pass
+/// over the gap. A full box takes no more, and the consumer waits.
 fn dead_letters(replicas: usize) -> Config {
     Config {
         name: names::DEAD_LETTERS.to_owned(),
@@ -141,7 +143,8 @@ fn dead_letters(replicas: usize) -> Config {
         storage: StorageType::File,
         num_replicas: replicas,
         duplicate_window: DUPLICATE_WINDOW,
-        max_age: DEAD_LETTER_AGE,
+        discard: DiscardPolicy::New,
+        max_bytes: MAX_DEAD_BYTES,
         allow_direct: true,
         ..Config::default()
     }

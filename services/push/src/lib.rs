@@ -71,7 +71,7 @@ pub async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
         return Ok(());
     };
     context.health.follow("push: nats", connection.link(), Link::problem);
-    let feed = Feed::new(connection.clone(), NAME);
+    let feed = Feed::shared(connection.clone(), NAME);
     let position = feed.last_position().await?;
     let mut events = feed.after(position).await?;
     let hub = Arc::new(Hub::new(position));

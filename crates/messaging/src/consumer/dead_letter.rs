@@ -1,13 +1,8 @@
-use async_nats::{
-    HeaderMap,
-    header::NATS_MESSAGE_ID,
-    jetstream::{message::PublishMessage, stream::DirectGetErrorKind},
-};
+use async_nats::{HeaderMap, header::NATS_MESSAGE_ID, jetstream::message::PublishMessage};
 
 use super::metrics::ConsumerMetrics;
 use crate::{
-    Connection,
-    direct_get::{self, PageSize},
+    Connection, direct_get,
     feed::StreamMessage,
     names::{self, header},
 };
@@ -48,7 +43,7 @@ impl DeadLetters {
     /// Stores `message` with its raw bytes and headers, and returns when it is stored.
     ///
     /// Only afterwards may the message be terminated. A repeat within two minutes is stored once.
-    pub async fn store(
+    pub(super) async fn store(
         &self,
         message: &StreamMessage,
         reason: &str,
@@ -77,34 +72,50 @@ impl DeadLetters {
         Ok(())
     }
 
+    /// The same, and says that it is parked when an earlier one of its aggregate is among them.
+    pub async fn give_up(
+        &self,
+        message: &StreamMessage,
+        reason: &str,
+    ) -> Result<(), DeadLetterError> {
+        match self.range(&message.subject).await? {
+            Some((first, _)) if first < message.position => self.park(message, first, reason).await,
+            _ => self.store(message, reason).await,
+        }
+    }
+
+    /// Stores `message` behind the dead letter at the position `first`.
+    pub(super) async fn park(
+        &self,
+        message: &StreamMessage,
+        first: u64,
+        reason: &str,
+    ) -> Result<(), DeadLetterError> {
+        let reason = format!("parked behind the dead letter at position {first}: {reason}");
+        self.store(message, &reason).await?;
+        self.metrics.parked();
+        Ok(())
+    }
+
     /// The positions of the first and the last dead letter from `subject`.
     ///
     /// Those of a reaction were stored in order, and whatever comes behind the first is parked: so everything between the two is
-    /// among them, and everything before them is not.
+    /// among them, and everything before them is not. Told by the leader: another server of a cluster may not know the
+    /// one that was stored a moment ago, and the next event would pass by.
     pub async fn range(&self, subject: &str) -> Result<Option<(u64, u64)>, DeadLetterError> {
         let failed =
-            |source: async_nats::Error| DeadLetterError { act: "looking for dead letters", source };
-        let stream = self
-            .connection
-            .jetstream
-            .get_stream_no_info(names::DEAD_LETTERS)
-            .await
-            .map_err(|error| failed(error.into()))?;
+            |source: async_nats::Error| DeadLetterError::new("looking for dead letters", source);
         let subject = names::dead_letter(self.consumer, subject);
-        let last = match stream.direct_get_last_for_subject(&subject).await {
-            Ok(last) => last,
-            Err(error) if error.kind() == DirectGetErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(failed(error.into())),
-        };
-        let one = PageSize { messages: 1, bytes: 1024 * 1024 };
-        let first = direct_get::read_page(&self.connection, names::DEAD_LETTERS, &subject, 1, one);
-        let first = first.await.map_err(|error| failed(error.into()))?.pop();
-        let first = first.and_then(|first| first.message.headers);
+        let last = direct_get::last(&self.connection, names::DEAD_LETTERS, &subject).await;
+        let Some(last) = last.map_err(|error| failed(error.into()))? else { return Ok(None) };
+        let first = direct_get::first(&self.connection, names::DEAD_LETTERS, &subject).await;
+        // It may have been redriven in between.
+        let Some(first) = first.map_err(|error| failed(error.into()))? else { return Ok(None) };
         let position = |headers: &HeaderMap| {
-            headers.get(header::DEAD_POSITION).and_then(|text| text.as_str().parse().ok())
+            let text = headers.get(header::DEAD_POSITION)?;
+            text.as_str().parse().ok()
         };
-        let first = first.as_ref().and_then(position);
-        first
+        position(&first.headers)
             .zip(position(&last.headers))
             .map(Some)
             .ok_or_else(|| failed("a dead letter names no position".into()))

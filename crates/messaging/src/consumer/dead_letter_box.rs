@@ -122,20 +122,26 @@ impl DeadLetterBox {
         Ok(next.filter(|letter| letter.sequence == sequence))
     }
 
-    /// The dead letter of `consumer` from `subject` whose event is the oldest: those of a rebuild may come behind.
-    pub async fn first(
+    /// The sequences of up to `max` dead letters of `consumer` from `subject`, those of the oldest events, oldest
+    /// first: those of a rebuild may come behind.
+    pub async fn oldest(
         &self,
         consumer: &str,
         subject: &str,
-    ) -> Result<Option<DeadLetter>, DeadLetterError> {
+        max: usize,
+    ) -> Result<Vec<u64>, DeadLetterError> {
         let (subject, mut after) = (names::dead_letter(consumer, subject), 0);
-        let mut first: Option<DeadLetter> = None;
+        let mut oldest = BTreeSet::new();
         loop {
             let page = self.read(&subject, after, PAGE).await?;
-            let Some(last) = page.last() else { return Ok(first) };
+            let Some(last) = page.last() else { break };
             after = last.sequence;
-            first = first.into_iter().chain(page).min_by_key(|letter| letter.message.position);
+            oldest.extend(page.iter().map(|letter| (letter.message.position, letter.sequence)));
+            while oldest.len() > max {
+                oldest.pop_last();
+            }
         }
+        Ok(oldest.into_iter().map(|(_, sequence)| sequence).collect())
     }
 
     /// The positions of all events from `subject` among the dead letters of `consumer`.

@@ -1,16 +1,17 @@
+mod redriving;
 mod watch;
 
-use std::{error::Error, future::Future, time::Instant};
+use std::{
+    error::Error,
+    future::Future,
+    time::{Duration, Instant},
+};
 
 use eventsourcing::RecordedEvent;
 use tokio_util::sync::CancellationToken;
 
 use self::watch::Watch;
-use super::{
-    Backoff, DeadLetterBox, DeadLetters, Redriven,
-    metrics::ConsumerMetrics,
-    redrive::{MAX_AT_ONCE, Orders},
-};
+use super::{Backoff, DeadLetterBox, DeadLetters, metrics::ConsumerMetrics, redrive::Orders};
 use crate::{
     Connection,
     feed::{Feed, FeedError, FeedReader, StreamMessage},
@@ -113,27 +114,10 @@ pub async fn run_projector<P: Projector>(
         connection: connection.clone(),
         metrics: ConsumerMetrics::new(P::NAME),
     };
-    let mut failures = 0;
-    loop {
-        let error = tokio::select! {
-            () = stop.cancelled() => return Ok(()),
-            error = runner.run(stop, &mut failures) => error,
-        };
-        match error {
-            RunEnd::Stopped => return Ok(()),
-            RunEnd::Fatal(error) => return Err(error),
-            RunEnd::Again(reason) => {
-                failures += 1;
-                runner.metrics.retried();
-                let pause = Backoff::default().pause(failures);
-                tracing::warn!(consumer = P::NAME, reason, ?pause, "projection tries again");
-                tokio::select! {
-                    () = stop.cancelled() => return Ok(()),
-                    () = tokio::time::sleep(pause) => {}
-                }
-            }
-        }
-    }
+    let result = runner.keep_running(stop).await;
+    // Whoever goes on with it tells.
+    runner.metrics.lag(0, Duration::ZERO);
+    result
 }
 
 enum RunEnd {
@@ -151,13 +135,59 @@ struct Runner<'a, P> {
     metrics: ConsumerMetrics,
 }
 
+/// How it went so far.
+#[derive(Default)]
+struct Progress {
+    /// The position that the tables had last.
+    position: Option<u64>,
+    /// How many times in a row something went wrong.
+    failures: u32,
+}
+
 impl<P: Projector> Runner<'_, P> {
+    async fn keep_running(&self, stop: &CancellationToken) -> Result<(), ConsumerError> {
+        let mut progress = Progress::default();
+        let mut watch = Watch::new(self.feed.clone(), self.metrics);
+        loop {
+            let end = tokio::select! {
+                () = stop.cancelled() => return Ok(()),
+                end = self.run(stop, &mut watch, &mut progress) => end,
+            };
+            let reason = match end {
+                RunEnd::Stopped => return Ok(()),
+                RunEnd::Fatal(error) => return Err(error),
+                RunEnd::Again(reason) => reason,
+            };
+            progress.failures += 1;
+            self.metrics.retried();
+            let pause = Backoff::default().pause(progress.failures);
+            tracing::warn!(consumer = P::NAME, reason, ?pause, "projection tries again");
+            let retry = async {
+                // Tables that cannot be reached fall behind all the same.
+                if let Some(position) = progress.position {
+                    watch.look(position).await;
+                }
+                tokio::time::sleep(pause).await;
+            };
+            tokio::select! {
+                () = stop.cancelled() => return Ok(()),
+                () = retry => {}
+            }
+        }
+    }
+
     /// From the position in the database on, until something goes wrong.
-    async fn run(&self, stop: &CancellationToken, failures: &mut u32) -> RunEnd {
+    async fn run(
+        &self,
+        stop: &CancellationToken,
+        watch: &mut Watch,
+        progress: &mut Progress,
+    ) -> RunEnd {
         let mut position = match self.projector.position().await {
             Ok(position) => position,
             Err(error) => return RunEnd::Again(error.to_string()),
         };
+        progress.position = Some(position);
         let mut reader = match self.open(position).await {
             Ok(Ok(reader)) => reader,
             Ok(Err(fatal)) => return RunEnd::Fatal(fatal),
@@ -168,14 +198,17 @@ impl<P: Projector> Runner<'_, P> {
             Err(error) => return RunEnd::Again(error.to_string()),
         };
         tracing::info!(consumer = P::NAME, position, "projection starts");
-        let mut watch = Watch::new(self.feed.clone(), self.metrics);
+        watch.begin();
         while !stop.is_cancelled() {
             let batch = tokio::select! {
                 batch = reader.next_batch(MAX_BATCH) => batch,
-                () = watch.time() => match self.check(&mut watch, position).await {
-                    Some(reason) => return RunEnd::Again(reason),
-                    None => continue,
-                },
+                () = watch.time() => {
+                    if let Some(reason) = self.check(watch, position).await {
+                        return RunEnd::Again(reason);
+                    }
+                    progress.failures = 0;
+                    continue;
+                }
                 // Between two batches: no event of the aggregate may come in between.
                 ordered = orders.next() => {
                     let redriven = self.redrive(position, &ordered.order.subject).await;
@@ -187,7 +220,7 @@ impl<P: Projector> Runner<'_, P> {
                 Ok(to) => position = to,
                 Err(error) => return RunEnd::Again(error.to_string()),
             }
-            *failures = 0;
+            *progress = Progress { position: Some(position), failures: 0 };
         }
         RunEnd::Stopped
     }
@@ -213,46 +246,6 @@ impl<P: Projector> Runner<'_, P> {
         Ok(Ok(self.feed.after(position).await?))
     }
 
-    /// Tries the dead letters from `subject` again, oldest first, until one fails.
-    async fn redrive(&self, position: u64, subject: &str) -> Redriven {
-        let mut redriven = Redriven::default();
-        while redriven.done < MAX_AT_ONCE {
-            match self.redrive_first(position, subject).await {
-                Ok(None) => return redriven,
-                Ok(Some(None)) => redriven.done += 1,
-                Ok(Some(Some(reason))) => return Redriven { failure: Some(reason), ..redriven },
-                Err(error) => return Redriven { failure: Some(error.to_string()), ..redriven },
-            }
-        }
-        redriven
-    }
-
-    /// Applies the oldest dead letter from `subject`, if there is one, and takes it out, or tells why it cannot be applied.
-    ///
-    /// Committed first: after a crash in between it is tried again, and the projector finds that it has it.
-    async fn redrive_first(
-        &self,
-        position: u64,
-        subject: &str,
-    ) -> Result<Option<Option<String>>, BatchError<P::Error>> {
-        let Some(letter) = self.letters.first(P::NAME, subject).await? else { return Ok(None) };
-        let event = match letter.message.event() {
-            Ok(event) => event,
-            Err(error) => return Ok(Some(Some(error.to_string()))),
-        };
-        let folded = self.projector.fold(std::slice::from_ref(&event), &[]).await;
-        let (changes, mut rejected) = folded.map_err(BatchError::Database)?;
-        if let Some(rejected) = rejected.pop() {
-            return Ok(Some(Some(rejected.reason)));
-        }
-        let committed = self.projector.commit(changes, position, position).await;
-        if !committed.map_err(BatchError::Database)? {
-            return Err(BatchError::Overtaken);
-        }
-        self.letters.remove(letter.sequence).await?;
-        Ok(Some(None))
-    }
-
     /// Applies `batch` behind `from` in one transaction; tells the new position.
     async fn apply(&self, from: u64, batch: &[StreamMessage]) -> Result<u64, BatchError<P::Error>> {
         let Some(to) = batch.last().map(|message| message.position) else { return Ok(from) };
@@ -266,7 +259,7 @@ impl<P: Projector> Runner<'_, P> {
         for Rejected { position, reason, .. } in &rejected {
             let message = batch.iter().find(|message| message.position == *position);
             if let Some(message) = message {
-                self.dead_letters.store(message, reason).await?;
+                self.dead_letters.give_up(message, reason).await?;
             }
         }
         let committed = self.projector.commit(changes, from, to).await;

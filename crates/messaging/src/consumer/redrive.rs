@@ -12,7 +12,7 @@ use crate::{Connection, names};
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// How many dead letters one order is about: a projector stands still meanwhile.
-pub(crate) const MAX_AT_ONCE: u64 = 200;
+pub(crate) const MAX_AT_ONCE: usize = 200;
 
 /// Which dead letters: those of one aggregate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

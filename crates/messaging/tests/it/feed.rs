@@ -35,3 +35,35 @@ async fn a_reader_goes_on_after_the_server_was_killed() {
     assert_eq!(message.position, after.head.position);
     assert_eq!(message.event().expect("an event").aggregate_id, after.id);
 }
+
+#[tokio::test]
+async fn events_that_are_large_come_too() {
+    let server = NatsServer::provisioned().await;
+    let writer = ArticleWriter::new(&server).await;
+    // More than the server may send ahead.
+    let content = "x".repeat(400_000);
+    for _ in 0..30 {
+        writer.create("ann", "large", &content).await;
+    }
+    let feed = Feed::new(server.connect("projection").await, "projection");
+    let mut reader = feed.after(0).await.expect("opened");
+    for position in 1..=30 {
+        assert_eq!(reader.next().await.position, position);
+    }
+}
+
+#[tokio::test]
+async fn whoever_opens_last_reads() {
+    let server = NatsServer::provisioned().await;
+    let writer = ArticleWriter::new(&server).await;
+    let feed = Feed::new(server.connect("projection").await, "projection");
+    let _first = feed.after(0).await.expect("opened");
+    let mut second = feed.after(0).await.expect("opened");
+    for position in 1..=3 {
+        assert_eq!(writer.create("ann", "T", "C").await.head.position, position);
+        assert_eq!(second.next().await.position, position);
+    }
+    let jetstream = async_nats::jetstream::new(server.client("admin").await);
+    let events = jetstream.get_stream("EVENTS").await.expect("there");
+    assert_eq!(events.cached_info().state.consumer_count, 1);
+}

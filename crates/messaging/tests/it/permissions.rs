@@ -140,3 +140,20 @@ async fn only_the_gateway_queues_commands_and_guests_change_nothing() {
         assert_eq!(asked.is_ok(), allowed, "{subject}: {asked:?}");
     }
 }
+
+#[tokio::test]
+async fn the_projection_has_its_own_consumers_and_no_others() {
+    let server = NatsServer::provisioned().await;
+    let projection = server.client("projection").await;
+    let api = |act: &str| format!("$JS.API.CONSUMER.{act}.EVENTS.notification");
+    let acknowledgement = "$JS.ACK.EVENTS.notification.1.1.1.1.0".to_owned();
+    let next = api("MSG.NEXT");
+    for subject in [api("DELETE"), next, format!("{}.x", api("CREATE")), acknowledgement] {
+        let reply = projection.request(subject.clone(), "{}".into());
+        let reply = tokio::time::timeout(MOMENT, reply).await;
+        assert!(reply.is_err(), "it was answered at {subject}: {reply:?}");
+    }
+    let own = "$JS.API.CONSUMER.DELETE.EVENTS.projection";
+    let reply = tokio::time::timeout(MOMENT, projection.request(own, "".into())).await;
+    assert!(reply.is_ok(), "there is none, but it may ask: {reply:?}");
+}

@@ -7,7 +7,7 @@ use contracts::article::ArticleEvent;
 use eventsourcing::RecordedEvent;
 use futures_util::TryStreamExt;
 use messaging::consumer::{ConsumerError, Projector, Rejected, run_projector};
-use test_support::{ArticleWriter, NatsServer, eventually};
+use test_support::{ArticleWriter, NatsServer, eventually, metric};
 use tokio_util::sync::CancellationToken;
 
 /// Tables in memory: the positions that were applied, and the position.
@@ -167,4 +167,53 @@ async fn a_reader_whose_consumer_was_deleted_is_opened_again() {
     let positions = [first.head.position, second.head.position];
     assert_eq!(reached(&tables, second.head.position).await, positions);
     running.stop.cancel();
+}
+
+/// Tables that cannot be written.
+struct Stuck;
+
+impl Projector for Stuck {
+    const NAME: &'static str = "stuck";
+    type Changes = ();
+    type Error = std::io::Error;
+
+    async fn position(&self) -> Result<u64, std::io::Error> {
+        Ok(0)
+    }
+
+    async fn fold(
+        &self,
+        _: &[RecordedEvent],
+        _: &[Rejected],
+    ) -> Result<((), Vec<Rejected>), std::io::Error> {
+        Ok(((), Vec::new()))
+    }
+
+    async fn commit(&self, (): (), _: u64, _: u64) -> Result<bool, std::io::Error> {
+        Err(std::io::Error::other("the disk is full"))
+    }
+}
+
+#[tokio::test]
+async fn tables_that_cannot_be_written_are_seen_to_fall_behind() {
+    let of = |name: &str| metric(&format!("{name}{{consumer=\"stuck\"}}"));
+    assert_eq!(of("consumer_lag_messages"), None);
+    let server = NatsServer::provisioned().await;
+    let writer = ArticleWriter::new(&server).await;
+    // As the administrator: what it is called has no user.
+    let connection = server.connect("admin").await;
+    let stop = CancellationToken::new();
+    let token = stop.clone();
+    let task = tokio::spawn(async move { run_projector(&connection, &Stuck, &token).await });
+    for number in 1..=3 {
+        writer.create("ann", &number.to_string(), "C").await;
+        eventually("the lag to be measured", || async {
+            (of("consumer_lag_messages") == Some(f64::from(number))).then_some(())
+        })
+        .await;
+    }
+    assert!(of("consumer_lag_seconds").expect("measured") > 0.0);
+    stop.cancel();
+    task.await.expect("no panic").expect("no error");
+    assert_eq!(of("consumer_lag_messages"), Some(0.0), "it is somebody else's now");
 }

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use time::OffsetDateTime;
+use async_nats::header::NATS_TIME_STAMP;
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use tokio::time::{Instant, Interval, MissedTickBehavior};
 
 use crate::{
     consumer::metrics::ConsumerMetrics,
-    feed::{Feed, FeedError},
+    feed::{Feed, FeedError, StreamMessage},
 };
 
 /// How often the stream is looked at.
@@ -28,6 +29,11 @@ impl Watch {
         let mut looks = tokio::time::interval(LOOK);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Self { feed, metrics, looks, waits: None }
+    }
+
+    /// A new reader has begun: what waited before says nothing about it.
+    pub(super) fn begin(&mut self) {
+        self.waits = None;
     }
 
     /// Returns when it is time for a look. Safe to cancel.
@@ -61,9 +67,14 @@ impl Watch {
         let Some(next) = self.feed.page(position, 1, 1).await?.pop() else {
             return Ok((0, Duration::ZERO));
         };
-        let stored =
-            next.event().map_or_else(|_| OffsetDateTime::now_utc(), |next| next.event.time);
-        let age = Duration::try_from(OffsetDateTime::now_utc() - stored).unwrap_or_default();
+        let age = Duration::try_from(OffsetDateTime::now_utc() - stored(&next)).unwrap_or_default();
         Ok((self.feed.last_position().await?.saturating_sub(position), age))
     }
+}
+
+/// When it was stored: an event's own time is when somebody decided, which for a queued command is long before.
+fn stored(message: &StreamMessage) -> OffsetDateTime {
+    let time = message.headers.get(NATS_TIME_STAMP);
+    let time = time.and_then(|time| OffsetDateTime::parse(time.as_str(), &Rfc3339).ok());
+    time.unwrap_or_else(OffsetDateTime::now_utc)
 }

@@ -3,14 +3,12 @@
 use std::time::Duration;
 
 use async_nats::jetstream::{
-    ErrorCode,
     consumer::{AckPolicy, DeliverPolicy, PullConsumer, pull},
     context::{ConsumerInfoError, ConsumerInfoErrorKind},
-    stream::{ConsumerError, ConsumerErrorKind},
 };
 
 use super::Reaction;
-use crate::{Connection, names};
+use crate::{Connection, feed, names};
 
 /// How long the server waits for a sign of life before it delivers a message again.
 const ACK_WAIT: Duration = Duration::from_secs(10);
@@ -34,7 +32,7 @@ pub(super) async fn renew<R: Reaction>(
             *floor = consumer.cached_info().ack_floor.stream_sequence.max(*floor);
             jetstream.delete_consumer_from_stream(R::NAME, names::EVENTS).await?;
         }
-        Err(error) if is_missing(&error) => {}
+        Err(error) if feed::is_unknown(&error) => {}
         Err(error) => return Err(error.into()),
     }
     create::<R>(connection, *floor).await
@@ -43,11 +41,6 @@ pub(super) async fn renew<R: Reaction>(
 /// Whether the durable is not there any more.
 pub(super) fn is_gone(error: &ConsumerInfoError) -> bool {
     error.kind() == ConsumerInfoErrorKind::NotFound
-}
-
-fn is_missing(error: &ConsumerError) -> bool {
-    matches!(error.kind(), ConsumerErrorKind::JetStream(error)
-        if error.error_code() == ErrorCode::CONSUMER_NOT_FOUND)
 }
 
 async fn create<R: Reaction>(

@@ -45,8 +45,9 @@ pub(super) async fn watch<R: Reaction>(
         let held = worker.held();
         let room = held.count < usize::try_from(MAX_IN_HAND).unwrap_or(usize::MAX);
         // Who pauses a durable wants it to stand still.
-        let waits = info.num_pending > 0 && room && !info.paused;
-        let stalled = stall.note(waits, held.delivered, Instant::now());
+        let pending = info.num_pending > 0;
+        let waits = pending && room && !info.paused;
+        let stalled = stall.note(pending, waits, held.delivered, Instant::now());
         let in_hand = u64::try_from(info.num_ack_pending).unwrap_or(u64::MAX);
         let lag = info.num_pending.saturating_add(in_hand);
         worker.metrics().lag(lag, stall.age(lag, held));
@@ -60,14 +61,20 @@ pub(super) async fn watch<R: Reaction>(
 /// Since when something waits at the server without being delivered.
 #[derive(Default)]
 struct Stall {
+    /// Whatever the reason.
+    pending: Option<Instant>,
+    /// Although it should be here.
     since: Option<Instant>,
 }
 
 impl Stall {
-    /// Notes whether something `waits` that should be here, and says whether that goes on for too long.
-    fn note(&mut self, waits: bool, delivered: Instant, now: Instant) -> bool {
+    /// Notes whether something is `pending`, whether it `waits` that should be here, and says whether that goes on for too
+    /// long.
+    fn note(&mut self, pending: bool, waits: bool, delivered: Instant, now: Instant) -> bool {
         // What waited before the last delivery is not what waits now.
-        self.since = waits.then(|| self.since.map_or(now, |since| since.max(delivered)));
+        let since = |before: Option<Instant>| before.map_or(now, |since| since.max(delivered));
+        self.pending = pending.then(|| since(self.pending));
+        self.since = waits.then(|| since(self.since));
         self.since.is_some_and(|since| now.duration_since(since) >= STALLED)
     }
 
@@ -79,7 +86,7 @@ impl Stall {
         }
         let age =
             |stored| Duration::try_from(OffsetDateTime::now_utc() - stored).unwrap_or_default();
-        let waits = || self.since.map(|since| since.elapsed()).unwrap_or_default();
+        let waits = || self.pending.map(|since| since.elapsed()).unwrap_or_default();
         held.oldest.map_or_else(waits, age)
     }
 }
@@ -93,12 +100,12 @@ mod tests {
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
         let mut stall = Stall::default();
-        assert!(!stall.note(true, start, at(100)), "it has just come");
-        assert!(!stall.note(true, start, at(105)));
-        assert!(stall.note(true, start, at(106)));
-        assert!(!stall.note(true, at(106), at(111)), "something was delivered meanwhile");
-        assert!(!stall.note(false, at(106), at(120)), "nothing waits");
-        assert!(!stall.note(true, at(106), at(121)));
-        assert!(stall.note(true, at(106), at(127)));
+        assert!(!stall.note(true, true, start, at(100)), "it has just come");
+        assert!(!stall.note(true, true, start, at(105)));
+        assert!(stall.note(true, true, start, at(106)));
+        assert!(!stall.note(true, true, at(106), at(111)), "something was delivered meanwhile");
+        assert!(!stall.note(false, false, at(106), at(120)), "nothing waits");
+        assert!(!stall.note(true, true, at(106), at(121)));
+        assert!(stall.note(true, true, at(106), at(127)));
     }
 }

@@ -130,27 +130,34 @@ impl<R: Reaction> Worker<R> {
     /// one that was done before a crash is known to the reaction's own record.
     pub async fn redrive(&self, subject: &str) -> Redriven {
         let mut redriven = Redriven::default();
-        while redriven.done < MAX_AT_ONCE && !self.stop.is_cancelled() {
-            let letter = match self.letters.first(R::NAME, subject).await {
-                Ok(Some(letter)) => letter,
-                Ok(None) => return redriven,
-                Err(error) => return Redriven { failure: Some(error.to_string()), ..redriven },
-            };
-            let failure = match self.react(&letter.message).await {
-                Outcome::Done => match self.letters.remove(letter.sequence).await {
-                    Ok(_) => None,
-                    Err(error) => Some(error.to_string()),
-                },
-                Outcome::Retry(reason) | Outcome::Wait(reason) | Outcome::GiveUp(reason) => {
-                    Some(reason)
-                }
-            };
-            if failure.is_some() {
-                return Redriven { failure, ..redriven };
+        let sequences = match self.letters.oldest(R::NAME, subject, MAX_AT_ONCE).await {
+            Ok(sequences) => sequences,
+            Err(error) => return Redriven { failure: Some(error.to_string()), ..redriven },
+        };
+        for sequence in sequences {
+            if self.stop.is_cancelled() {
+                break;
             }
-            redriven.done += 1;
+            match self.redrive_one(sequence).await {
+                Ok(()) => redriven.done += 1,
+                Err(reason) => return Redriven { failure: Some(reason), ..redriven },
+            }
         }
         redriven
+    }
+
+    async fn redrive_one(&self, sequence: u64) -> Result<(), String> {
+        let letter = self.letters.get(sequence).await.map_err(|error| error.to_string())?;
+        // Somebody has dropped it.
+        let Some(letter) = letter else { return Ok(()) };
+        match self.react(&letter.message).await {
+            Outcome::Done => {}
+            Outcome::Retry(reason) | Outcome::Wait(reason) | Outcome::GiveUp(reason) => {
+                return Err(reason);
+            }
+        }
+        let removed = self.letters.remove(sequence).await;
+        removed.map(|_| ()).map_err(|error| error.to_string())
     }
 
     /// Tries until there is an end, with growing pauses.
@@ -187,36 +194,41 @@ impl<R: Reaction> Worker<R> {
         attempts: &mut Attempts,
     ) -> Result<Settled, String> {
         let dead = self.dead_letters.range(&message.subject).await;
-        let mut parked = false;
-        let reason = match dead.map_err(|error| error.to_string())? {
+        let stored = match dead.map_err(|error| error.to_string())? {
             // It is among them: the process ended before the server heard of it.
-            Some((first, last)) if (first..=last).contains(&message.position) => {
-                return Ok(Settled::DeadLetter);
-            }
+            Some((first, last)) if (first..=last).contains(&message.position) => Ok(()),
             Some((first, _)) if first < message.position => {
-                parked = true;
-                format!("parked behind the dead letter at position {first}")
+                self.dead_letters.park(message, first, "it was not tried").await
             }
             // Nothing is in its way; when it was done before, the reaction's own record says so.
-            _ => match self.react(message).await {
-                Outcome::Done => return Ok(Settled::Done),
-                Outcome::Wait(reason) => return Err(reason),
-                Outcome::Retry(reason) if attempts.failed + 1 < R::MAX_ATTEMPTS => {
-                    attempts.failed += 1;
-                    return Err(reason);
-                }
-                Outcome::Retry(reason) => {
-                    format!("gave up after {} attempts: {reason}", R::MAX_ATTEMPTS)
-                }
-                Outcome::GiveUp(reason) => reason,
+            _ => match self.attempt(message, attempts).await? {
+                None => return Ok(Settled::Done),
+                Some(reason) => self.dead_letters.store(message, &reason).await,
             },
         };
         // Stored before the server hears that we are done with it.
-        self.dead_letters.store(message, &reason).await.map_err(|error| error.to_string())?;
-        if parked {
-            self.metrics.parked();
-        }
+        stored.map_err(|error| error.to_string())?;
         Ok(Settled::DeadLetter)
+    }
+
+    /// Reacts: `None` when it is done, or why to give up. An error means: again.
+    async fn attempt(
+        &self,
+        message: &StreamMessage,
+        attempts: &mut Attempts,
+    ) -> Result<Option<String>, String> {
+        match self.react(message).await {
+            Outcome::Done => Ok(None),
+            Outcome::Wait(reason) => Err(reason),
+            Outcome::Retry(reason) if attempts.failed + 1 < R::MAX_ATTEMPTS => {
+                attempts.failed += 1;
+                Err(reason)
+            }
+            Outcome::Retry(reason) => {
+                Ok(Some(format!("gave up after {} attempts: {reason}", R::MAX_ATTEMPTS)))
+            }
+            Outcome::GiveUp(reason) => Ok(Some(reason)),
+        }
     }
 
     async fn react(&self, message: &StreamMessage) -> Outcome {
