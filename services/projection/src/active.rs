@@ -43,13 +43,18 @@ async fn write<D: Database>(
     holder: Uuid,
     stop: &CancellationToken,
 ) -> anyhow::Result<()> {
-    while let Some(epoch) = acquire(live.database(), holder, stop).await {
+    let claim = Claim { database: live.database(), follower, holder };
+    while let Some(epoch) = claim.acquire(stop).await {
         tracing::info!(epoch, "this replica writes the read model");
         let lost = stop.child_token();
         let projector = ArticleProjector::new(live.clone(), epoch);
-        let renewal = renew(live.database(), holder, epoch, &lost);
+        let renewal = claim.renew(epoch, &lost);
         let rebuilds = follower.run_rebuilds(connection, epoch, &lost);
         let work = async {
+            tokio::select! {
+                () = lost.cancelled() => return Ok(()),
+                () = live.ours() => {}
+            }
             let result = run_projector(connection, &projector, &lost).await;
             lost.cancel();
             result
@@ -60,47 +65,62 @@ async fn write<D: Database>(
     Ok(())
 }
 
-/// Takes or keeps the lease; an answer that comes too late is none.
-async fn ask<D: Database>(database: &D, holder: Uuid) -> Result<Option<i64>, DatabaseError> {
-    let lease = tokio::time::timeout(RENEWAL, database.lease(holder, LEASE));
-    lease.await.unwrap_or(Err(DatabaseError::PoolTimedOut))
+/// What a replica needs to ask for the lease.
+struct Claim<'a, D: Database> {
+    database: &'a D,
+    follower: &'a Follower<D>,
+    holder: Uuid,
 }
 
-/// Waits for the lease; `None` after `stop`.
-async fn acquire<D: Database>(database: &D, holder: Uuid, stop: &CancellationToken) -> Option<i64> {
-    while !stop.is_cancelled() {
-        match ask(database, holder).await {
-            Ok(Some(epoch)) => return Some(epoch),
-            Ok(None) => {}
-            Err(error) => tracing::warn!(%error, "asking for the lease failed"),
-        }
-        tokio::select! {
-            () = stop.cancelled() => {}
-            () = tokio::time::sleep(QUESTION) => {}
-        }
+impl<D: Database> Claim<'_, D> {
+    /// Takes or keeps the lease, if there is something to do with it; an answer that comes too late is none.
+    async fn ask(&self) -> Result<Option<i64>, DatabaseError> {
+        let asked = async {
+            if self.follower.has_work().await? {
+                return self.database.lease(self.holder, LEASE).await;
+            }
+            self.database.release(self.holder).await?;
+            Ok(None)
+        };
+        tokio::time::timeout(RENEWAL, asked).await.unwrap_or(Err(DatabaseError::PoolTimedOut))
     }
-    None
-}
 
-/// Renews the lease until `lost`, and cancels that when it could not be renewed in time.
-async fn renew<D: Database>(database: &D, holder: Uuid, epoch: i64, lost: &CancellationToken) {
-    let mut renewed = tokio::time::Instant::now();
-    while !lost.is_cancelled() {
-        tokio::select! {
-            () = lost.cancelled() => return,
-            () = tokio::time::sleep(RENEWAL) => {}
+    /// Waits for the lease; `None` after `stop`.
+    async fn acquire(&self, stop: &CancellationToken) -> Option<i64> {
+        while !stop.is_cancelled() {
+            match self.ask().await {
+                Ok(Some(epoch)) => return Some(epoch),
+                Ok(None) => {}
+                Err(error) => tracing::warn!(%error, "asking for the lease failed"),
+            }
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = tokio::time::sleep(QUESTION) => {}
+            }
         }
-        match ask(database, holder).await {
-            Ok(Some(current)) if current == epoch => renewed = tokio::time::Instant::now(),
-            Ok(_) => {
-                tracing::warn!(epoch, "another replica writes the read model now");
-                return lost.cancel();
+        None
+    }
+
+    /// Renews the lease until `lost`, and cancels that when it could not be renewed in time.
+    async fn renew(&self, epoch: i64, lost: &CancellationToken) {
+        let mut renewed = tokio::time::Instant::now();
+        while !lost.is_cancelled() {
+            tokio::select! {
+                () = lost.cancelled() => return,
+                () = tokio::time::sleep(RENEWAL) => {}
             }
-            Err(error) if renewed.elapsed() > LEASE => {
-                tracing::warn!(%error, epoch, "the lease has ended");
-                return lost.cancel();
+            match self.ask().await {
+                Ok(Some(current)) if current == epoch => renewed = tokio::time::Instant::now(),
+                Ok(_) => {
+                    tracing::warn!(epoch, "another replica writes the read model now");
+                    return lost.cancel();
+                }
+                Err(error) if renewed.elapsed() > LEASE => {
+                    tracing::warn!(%error, epoch, "the lease has ended");
+                    return lost.cancel();
+                }
+                Err(error) => tracing::warn!(%error, "renewing the lease failed"),
             }
-            Err(error) => tracing::warn!(%error, "renewing the lease failed"),
         }
     }
 }

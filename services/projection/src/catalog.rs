@@ -54,6 +54,8 @@ pub(crate) struct Generation {
     pub verified: bool,
     /// Why it failed, or is held.
     pub reason: Option<String>,
+    /// How many switches there had been when it was live last.
+    pub last_live: i64,
     /// RFC 3339.
     pub changed_at: String,
 }
@@ -67,6 +69,7 @@ pub(crate) struct GenerationRow {
     held: bool,
     verified: bool,
     reason: Option<String>,
+    last_live: i64,
     changed_at: String,
 }
 
@@ -81,6 +84,7 @@ impl TryFrom<GenerationRow> for Generation {
             held: row.held,
             verified: row.verified,
             reason: row.reason,
+            last_live: row.last_live,
             changed_at: row.changed_at,
         })
     }

@@ -178,11 +178,11 @@ impl<D: Database> Desk<D> {
         Ok(changed.then_some(()).ok_or_else(|| "no generation is being built".to_owned()))
     }
 
-    /// The newest generation in `state`.
+    /// The generation in `state`; of those that were live, the last one.
     async fn find(&self, state: State) -> Result<Option<Generation>, DatabaseError> {
         let generations = self.live.database().generations().await?;
         let found = generations.into_iter().filter(|generation| generation.state == state);
-        Ok(found.max_by(|one, other| one.changed_at.cmp(&other.changed_at)))
+        Ok(found.max_by_key(|generation| generation.last_live))
     }
 
     async fn status(&self) -> anyhow::Result<Status> {

@@ -89,22 +89,30 @@ impl Fold {
         if follows != version + 1 {
             return Err(format!("version {follows} does not follow {version}"));
         }
+        let position = i64::try_from(event.position).map_err(|error| error.to_string())?;
         let utc = event.event.time.checked_to_offset(time::UtcOffset::UTC);
         let day = utc.ok_or("its time is out of range")?.date().to_string();
         let kind = match data {
-            ArticleEvent::Created(created) if version == 0 => self.create(event, created)?,
+            ArticleEvent::Created(created) if version == 0 => {
+                self.create(event, position, created)?
+            }
             ArticleEvent::Updated(updated) => self.update(event, updated)?,
             ArticleEvent::Deleted(_) => self.delete(event)?,
             ArticleEvent::Created(_) => return Err("the article was created before".to_owned()),
         };
-        self.count(event, day, &kind);
+        self.count(event, position, day, &kind);
         Ok(())
     }
 
-    fn create(&mut self, event: &RecordedEvent, created: ArticleCreated) -> Result<Kind, String> {
+    fn create(
+        &mut self,
+        event: &RecordedEvent,
+        created_position: i64,
+        created: ArticleCreated,
+    ) -> Result<Kind, String> {
         let time = rfc3339(event.event.time);
         let row = ArticleRow {
-            created_position: i64::try_from(event.position).map_err(|error| error.to_string())?,
+            created_position,
             id: event.aggregate_id.as_uuid(),
             title: text(created.title)?,
             content: text(created.content)?,
@@ -153,7 +161,7 @@ impl Fold {
         Ok(&mut entry.row)
     }
 
-    fn count(&mut self, event: &RecordedEvent, day: String, kind: &Kind) {
+    fn count(&mut self, event: &RecordedEvent, position: i64, day: String, kind: &Kind) {
         let counts =
             self.days.entry(day.clone()).or_insert_with(|| DayRow { day, ..DayRow::default() });
         let (articles, created) = match kind {
@@ -173,10 +181,12 @@ impl Fold {
             articles: 0,
             created: 0,
             last_activity: String::new(),
+            last_position: 0,
         });
         author.articles += articles;
         author.created += created;
         author.last_activity.clone_from(&entry.row.updated_at);
+        author.last_position = position;
     }
 
     /// What all of them change, and what could not be applied.

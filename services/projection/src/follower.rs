@@ -22,24 +22,50 @@ const POLL: Duration = Duration::from_millis(250);
 pub(crate) struct Follower<D: Database> {
     live: Live<D>,
     generations: watch::Sender<Arc<Vec<Generation>>>,
+    /// Why the database could not be read, if it could not.
+    problem: watch::Sender<Option<String>>,
 }
 
 impl<D: Database> Follower<D> {
     pub(crate) fn new(live: Live<D>) -> Self {
-        Self { live, generations: watch::Sender::new(Arc::default()) }
+        Self {
+            live,
+            generations: watch::Sender::new(Arc::default()),
+            problem: watch::Sender::new(None),
+        }
+    }
+
+    /// Why the database cannot be read, while it cannot.
+    pub(crate) fn problem(&self) -> watch::Receiver<Option<String>> {
+        self.problem.subscribe()
     }
 
     /// Looks at the catalog until `stop`.
     pub(crate) async fn run(&self, stop: &CancellationToken) {
         while !stop.is_cancelled() {
-            if let Err(error) = self.look().await {
-                tracing::warn!(%error, "reading the catalog of generations failed");
+            let problem = self.look().await.err().map(|error| error.to_string());
+            if let Some(error) = &problem {
+                tracing::warn!(error, "reading the catalog of generations failed");
             }
+            self.problem.send_if_modified(|before| {
+                let is_news = *before != problem;
+                *before = problem;
+                is_news
+            });
             tokio::select! {
                 () = stop.cancelled() => {}
                 () = tokio::time::sleep(POLL) => {}
             }
         }
+    }
+
+    /// Whether there is anything that this code may write, as the catalog says now. Nothing when newer code has filled
+    /// what is live, unless older code is asked to take its place.
+    pub(crate) async fn has_work(&self) -> Result<bool, DatabaseError> {
+        self.look().await?;
+        let building =
+            |found: &Generation| found.state == State::Building && found.version == VERSION;
+        Ok(self.live.current().version <= VERSION || self.generations.borrow().iter().any(building))
     }
 
     async fn look(&self) -> Result<(), DatabaseError> {
@@ -103,7 +129,7 @@ impl<D: Database> Follower<D> {
     async fn clean(&self, generations: &[Generation]) {
         let in_state = |state| generations.iter().filter(move |found| found.state == state);
         let mut old: Vec<_> = in_state(State::Previous).collect();
-        old.sort_unstable_by(|one, other| one.changed_at.cmp(&other.changed_at));
+        old.sort_unstable_by_key(|generation| generation.last_live);
         old.pop();
         let newest = generations.last().map(|newest| newest.number);
         old.extend(in_state(State::Failed).filter(|failed| Some(failed.number) != newest));

@@ -75,6 +75,7 @@ async fn run_on<D: Database>(
     let server = queries::serve(&connection, &live, max_wait).await?;
     ready.ready();
     let follower = Follower::new(live.clone());
+    context.health.follow("projection: database", follower.problem(), Option::clone);
     // One that fails ends the others: a read model that stands still must be seen.
     let ended = context.lifecycle.stop_token().child_token();
     let (control, active, ()) = tokio::join!(
@@ -134,13 +135,23 @@ fn is_passing(error: &DatabaseError) -> bool {
     }
 }
 
-/// Says that a rebuild is due when this code makes something else of the events than what is live.
+/// Says that a rebuild is due when this code makes something else of the events than what is live; older code makes
+/// nothing of newer tables.
 async fn announce_version<D: Database>(live: &Live<D>, rebuild: bool) -> anyhow::Result<()> {
     let current = live.current();
     if current.version == VERSION {
         return Ok(());
     }
     let (number, version) = (current.number, current.version);
+    if version > VERSION {
+        tracing::error!(
+            number,
+            version,
+            code = VERSION,
+            "newer code has filled the read model: this one answers from it and writes nothing, until a rollback"
+        );
+        return Ok(());
+    }
     tracing::warn!(
         number,
         version,

@@ -9,6 +9,7 @@ use tokio::{
 
 use crate::{
     catalog::{Database, Generation, State},
+    projector::VERSION,
     tables::{DatabaseError, Seen, Tables},
 };
 
@@ -91,6 +92,13 @@ impl<D: Database> Live<D> {
     /// From now on `current` answers. Reads that are in the one before end there.
     pub(crate) fn set(&self, current: Current<D::Tables>) {
         self.0.current.send_replace(Arc::new(current));
+    }
+
+    /// Waits until a generation is live that this code may write: newer code has made something else of the events.
+    pub(crate) async fn ours(&self) {
+        let mut current = self.0.current.subscribe();
+        // It ends with `self`, which is borrowed.
+        let _ = current.wait_for(|current| current.version <= VERSION).await;
     }
 
     /// Follows a switch that another process made, as `generations` says; tells whether there was one.

@@ -23,6 +23,10 @@ use crate::tables::{
 
 /// Reads that run at once.
 const READERS: u32 = 8;
+/// Searches that run at once, on connections of their own: one for a common word holds up no other read.
+const SEARCHERS: u32 = 3;
+/// How long a step of whoever writes may take: a server that vanished does not say so.
+const WRITE_PATIENCE: Duration = Duration::from_secs(30);
 /// How long a connection may take.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(2);
 /// The schema of the catalog.
@@ -63,6 +67,7 @@ pub(crate) struct PostgresDatabase {
 pub(crate) struct PostgresTables {
     writer: PgPool,
     readers: PgPool,
+    searchers: PgPool,
 }
 
 /// The options would show their password.
@@ -118,18 +123,31 @@ fn pool(options: PgConnectOptions, connections: u32) -> PgPool {
         .connect_lazy_with(options)
 }
 
+/// What comes of `step`, or an error when that takes too long.
+async fn in_time<T>(
+    step: impl Future<Output = Result<T, DatabaseError>>,
+) -> Result<T, DatabaseError> {
+    let done = tokio::time::timeout(WRITE_PATIENCE, step);
+    done.await.unwrap_or(Err(DatabaseError::PoolTimedOut))
+}
+
 impl PostgresTables {
     fn new(options: &PgConnectOptions, schema: &str) -> Self {
         let options = in_schema(options, schema);
         // A question that takes longer than anybody waits for its answer is not worth its cost.
         let asking = options.clone().options([("statement_timeout", "5s")]);
-        Self { writer: pool(options, 1), readers: pool(asking, READERS) }
+        Self {
+            // Two: the one that a step was given up on may take long to go.
+            writer: pool(options, 2),
+            readers: pool(asking.clone(), READERS),
+            searchers: pool(asking, SEARCHERS),
+        }
     }
 }
 
 impl Tables for PostgresTables {
     async fn fence(&self, epoch: i64) -> Result<Option<u64>, DatabaseError> {
-        write::fence(&self.writer, epoch).await
+        in_time(write::fence(&self.writer, epoch)).await
     }
 
     async fn position(&self) -> Result<u64, DatabaseError> {
@@ -137,11 +155,11 @@ impl Tables for PostgresTables {
     }
 
     async fn known(&self, ids: &[Uuid]) -> Result<Vec<ArticleRow>, DatabaseError> {
-        read::known(&self.writer, ids).await
+        in_time(read::known(&self.writer, ids)).await
     }
 
     async fn commit(&self, changes: &Changes, step: Step) -> Result<bool, DatabaseError> {
-        write::commit(&self.writer, changes, step).await
+        in_time(write::commit(&self.writer, changes, step)).await
     }
 
     async fn defer_search(&self, epoch: i64) -> Result<(), DatabaseError> {
@@ -152,8 +170,8 @@ impl Tables for PostgresTables {
         index::index(&self.writer, epoch).await
     }
 
-    async fn skipped(&self, limit: i64) -> Result<Vec<Skipped>, DatabaseError> {
-        read::skipped(&self.readers, limit).await
+    async fn skipped(&self, after: i64, limit: i64) -> Result<Vec<Skipped>, DatabaseError> {
+        read::skipped(&self.readers, after, limit).await
     }
 
     async fn count_skipped(&self) -> Result<i64, DatabaseError> {
@@ -174,7 +192,7 @@ impl Tables for PostgresTables {
     }
 
     async fn search(&self, page: &SearchPage) -> Result<Seen<Found>, DatabaseError> {
-        search::search(&self.readers, page).await
+        search::search(&self.searchers, page).await
     }
 
     async fn author(
@@ -198,6 +216,7 @@ impl Tables for PostgresTables {
 
     async fn close(&self) {
         self.readers.close().await;
+        self.searchers.close().await;
         self.writer.close().await;
     }
 }

@@ -1,7 +1,7 @@
 //! Filling a generation beside the live one, and putting it in its place.
 
-mod dead;
 mod incoming;
+mod loss;
 
 use std::time::Duration;
 
@@ -12,18 +12,17 @@ use messaging::{
 };
 use tokio_util::sync::CancellationToken;
 
-use self::{
-    dead::Dead,
-    incoming::{Batch, Incoming},
-};
+use self::incoming::{Batch, Incoming};
 use crate::{
     NAME,
     catalog::{Database, Generation, State},
     live::{Current, Live},
     projector::fold,
-    tables::{DatabaseError, Skipped, Step, Tables},
+    tables::{DatabaseError, Step, Tables},
 };
 
+/// What its consumer is called on the server: the live generation has its own.
+const CONSUMER: &str = "projection-rebuild";
 /// How close to the live generation, in positions, one must be for the switch: what is between the two is done while live
 /// updates wait.
 const NEAR: u64 = 1000;
@@ -69,7 +68,7 @@ impl<D: Database> Rebuild<D> {
     pub(crate) fn new(connection: &Connection, live: &Live<D>, number: i32, epoch: i64) -> Self {
         Self {
             live: live.clone(),
-            feed: Feed::new(connection.clone(), NAME),
+            feed: Feed::new(connection.clone(), CONSUMER),
             dead_letters: DeadLetters::new(connection.clone(), NAME),
             letters: DeadLetterBox::new(connection.clone()),
             number,
@@ -204,17 +203,16 @@ impl<D: Database> Attempt<'_, D> {
         wanted: &Generation,
         incoming: &mut Incoming,
     ) -> Result<Option<End>, RebuildError> {
-        let known = self.tables.count_skipped().await?;
         // Whoever promotes one that was held for a reason has read the reason.
-        if wanted.reason.is_none()
-            && let Some(reason) = self.loss(known).await?
-        {
-            self.hold(wanted, &reason).await?;
+        let is_seen = wanted.reason.is_some();
+        let known = self.tables.count_skipped().await?;
+        if !is_seen && known > MAX_SKIPPED {
+            self.hold(wanted, &format!("{known} events could not be applied")).await?;
             return Ok(None);
         }
         self.give_up().await?;
         let live = &self.rebuild.live;
-        // Live updates wait from here on: nothing below takes long.
+        // Live updates wait from here on, and so does whoever waits for them.
         let _turn = live.turn().await;
         let current = live.current();
         if !self.catch_up(current.tables.position().await?, wanted.verified, incoming).await? {
@@ -223,8 +221,8 @@ impl<D: Database> Attempt<'_, D> {
         if self.tables.count_skipped().await? != known {
             return Ok(None);
         }
-        if wanted.verified && wanted.reason.is_none() && !self.equals(&current.tables).await? {
-            self.hold(wanted, "its rows differ from those of the live generation").await?;
+        if !is_seen && let Some(reason) = self.objection(wanted, &current.tables).await? {
+            self.hold(wanted, &reason).await?;
             return Ok(None);
         }
         let epoch = self.rebuild.epoch;
@@ -257,53 +255,5 @@ impl<D: Database> Attempt<'_, D> {
             }
         }
         Ok(true)
-    }
-
-    async fn equals(&self, live: &D::Tables) -> Result<bool, DatabaseError> {
-        let (ours, theirs) = (self.tables.digest().await?, live.digest().await?);
-        let number = self.rebuild.number;
-        if ours == theirs {
-            let position = ours.position;
-            tracing::info!(
-                number,
-                position,
-                "the rebuilt generation equals the live one row for row"
-            );
-        }
-        Ok(ours == theirs)
-    }
-
-    /// What the switch would lose, if it would: events that are not among the dead letters, so that the live generation
-    /// has them.
-    async fn loss(&self, skipped: i64) -> Result<Option<String>, RebuildError> {
-        if skipped > MAX_SKIPPED {
-            return Ok(Some(format!("{skipped} events could not be applied")));
-        }
-        let mut dead = Dead::new(&self.rebuild.letters);
-        for skipped in self.tables.skipped(MAX_SKIPPED).await? {
-            if !dead.contains(&skipped).await? {
-                let Skipped { position, reason, .. } = skipped;
-                let lost = format!(
-                    "the live generation has events that could not be applied, the first at position {position}: {reason}"
-                );
-                return Ok(Some(lost));
-            }
-        }
-        Ok(None)
-    }
-
-    /// Makes dead letters of what was skipped, as the live generation would have.
-    async fn give_up(&self) -> Result<(), RebuildError> {
-        let mut dead = Dead::new(&self.rebuild.letters);
-        for skipped in self.tables.skipped(MAX_SKIPPED).await? {
-            if dead.contains(&skipped).await? {
-                continue;
-            }
-            let before = u64::try_from(skipped.position).unwrap_or_default().saturating_sub(1);
-            for message in self.rebuild.feed.page(before, 1, 1).await? {
-                self.rebuild.dead_letters.store(&message, &skipped.reason).await?;
-            }
-        }
-        Ok(())
     }
 }

@@ -24,10 +24,16 @@ use crate::tables::{
 
 /// Reads that run at once.
 const READERS: u32 = 4;
+/// Searches that run at once, on connections of their own: one for a common word holds up no other read.
+const SEARCHERS: u32 = 2;
+/// How long a search waits for its turn.
+const SEARCH_PATIENCE: Duration = Duration::from_secs(5);
 /// How long a writer waits for another process that writes.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(3);
-/// What a connection keeps of the file in memory, in KiB (negative: SQLite's way to say that it is no page count).
-const CACHE: &str = "-65536";
+/// What a connection that writes keeps of the file in memory, and one that reads, in KiB (negative: SQLite's way to say
+/// that it is no page count).
+const WRITER_CACHE: &str = "-32768";
+const READER_CACHE: &str = "-8192";
 
 /// A folder's worth of files.
 #[derive(Debug, Clone)]
@@ -42,6 +48,7 @@ pub(crate) struct SqliteDatabase {
 pub(crate) struct SqliteTables {
     writer: SqlitePool,
     readers: SqlitePool,
+    searchers: SqlitePool,
 }
 
 impl SqliteDatabase {
@@ -66,7 +73,7 @@ fn file(path: PathBuf) -> SqliteConnectOptions {
         // Rows and position are lost or kept together, and what is lost comes again from the stream.
         .synchronous(SqliteSynchronous::Normal)
         .busy_timeout(BUSY_TIMEOUT)
-        .pragma("cache_size", CACHE)
+        .pragma("cache_size", WRITER_CACHE)
 }
 
 impl SqliteTables {
@@ -75,18 +82,23 @@ impl SqliteTables {
         let writer =
             SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
         sqlx::migrate!("migrations/sqlite/generation").run(&writer).await?;
-        Ok(Self { writer, readers: readers(options) })
+        Ok(Self { writer, readers: readers(&options), searchers: searchers(options) })
     }
 
     fn peek(path: PathBuf) -> Self {
-        let readers = readers(file(path).create_if_missing(false));
-        Self { writer: readers.clone(), readers }
+        let readers = readers(&file(path).create_if_missing(false));
+        Self { writer: readers.clone(), searchers: readers.clone(), readers }
     }
 }
 
-fn readers(options: SqliteConnectOptions) -> SqlitePool {
+fn readers(options: &SqliteConnectOptions) -> SqlitePool {
     let pool = SqlitePoolOptions::new().max_connections(READERS);
-    pool.connect_lazy_with(options.read_only(true))
+    pool.connect_lazy_with(options.clone().read_only(true).pragma("cache_size", READER_CACHE))
+}
+
+fn searchers(options: SqliteConnectOptions) -> SqlitePool {
+    let pool = SqlitePoolOptions::new().max_connections(SEARCHERS).acquire_timeout(SEARCH_PATIENCE);
+    pool.connect_lazy_with(options.read_only(true).pragma("cache_size", READER_CACHE))
 }
 
 impl Tables for SqliteTables {
@@ -115,8 +127,8 @@ impl Tables for SqliteTables {
         index::index(&self.writer, epoch).await
     }
 
-    async fn skipped(&self, limit: i64) -> Result<Vec<Skipped>, DatabaseError> {
-        read::skipped(&self.readers, limit).await
+    async fn skipped(&self, after: i64, limit: i64) -> Result<Vec<Skipped>, DatabaseError> {
+        read::skipped(&self.readers, after, limit).await
     }
 
     async fn count_skipped(&self) -> Result<i64, DatabaseError> {
@@ -136,7 +148,7 @@ impl Tables for SqliteTables {
     }
 
     async fn search(&self, page: &SearchPage) -> Result<Seen<Found>, DatabaseError> {
-        search::search(&self.readers, page).await
+        search::search(&self.searchers, page).await
     }
 
     async fn author(
@@ -160,6 +172,7 @@ impl Tables for SqliteTables {
 
     async fn close(&self) {
         self.readers.close().await;
+        self.searchers.close().await;
         self.writer.close().await;
     }
 }

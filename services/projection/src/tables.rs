@@ -34,6 +34,8 @@ pub(crate) struct AuthorChange {
     pub articles: i64,
     pub created: i64,
     pub last_activity: String,
+    /// The position of the event with that time.
+    pub last_position: i64,
 }
 
 /// A row of `authors`.
@@ -165,9 +167,10 @@ pub(crate) trait Tables: Clone + Debug + Send + Sync + 'static {
     /// Makes the search over all articles, if it was left out. `false` when the epoch is another.
     fn index(&self, epoch: i64) -> impl Future<Output = Result<bool, DatabaseError>> + Send;
 
-    /// Up to `limit` events that could not be applied, oldest first.
+    /// Up to `limit` events behind the position `after` that could not be applied, oldest first.
     fn skipped(
         &self,
+        after: i64,
         limit: i64,
     ) -> impl Future<Output = Result<Vec<Skipped>, DatabaseError>> + Send;
 

@@ -7,7 +7,7 @@ use test_support::NatsServer;
 use super::{stage::Stage, writer::Writer};
 use crate::{load::Measured, report::Lag};
 
-/// Writes a second.
+/// Writes a second, as far as the machine keeps up.
 const RATE: u64 = 1000;
 
 pub(super) async fn measure(
@@ -18,8 +18,8 @@ pub(super) async fn measure(
 ) -> anyhow::Result<Vec<Lag>> {
     let writer = Writer::start(server, &stage.queries, RATE).await;
     tokio::time::sleep(duration).await;
-    let seen = writer.finish().await?;
-    let lag = Lag::new(database, RATE, &Measured::new(seen, duration));
+    let written = writer.finish().await?;
+    let lag = Lag::new(database, written.rate, &Measured::new(written.seen, duration));
     eprintln!("{lag}");
     Ok(vec![lag])
 }

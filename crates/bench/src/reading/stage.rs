@@ -76,11 +76,16 @@ impl Stage {
         }
     }
 
-    /// Rebuilds, and returns when the switch was made.
-    pub(super) async fn rebuild(&self) -> anyhow::Result<()> {
+    /// Rebuilds, and returns when the switch was made. With `verify` it is made only if the rows are those of the live one.
+    pub(super) async fn rebuild(&self, verify: bool) -> anyhow::Result<()> {
         let name = projection::control::PROJECTION.to_owned();
-        let mut status = self.ask(Question::Rebuild { name, hold: false, verify: false }).await?;
-        while status.generations.iter().any(|found| found.state == State::Building) {
+        let mut status = self.ask(Question::Rebuild { name, hold: false, verify }).await?;
+        while let Some(building) =
+            status.generations.iter().find(|found| found.state == State::Building)
+        {
+            if building.held {
+                bail!("the rebuild is held: {}", building.reason.as_deref().unwrap_or_default());
+            }
             tokio::time::sleep(POLL).await;
             status = self.ask(Question::Status).await?;
         }

@@ -26,7 +26,15 @@ const SAMPLE: u64 = 10;
 /// Writes until it is stopped.
 pub(super) struct Writer {
     stop: Arc<AtomicBool>,
-    task: tokio::task::JoinHandle<anyhow::Result<Vec<Duration>>>,
+    task: tokio::task::JoinHandle<anyhow::Result<Written>>,
+}
+
+/// What was written.
+pub(super) struct Written {
+    /// Articles a second.
+    pub rate: u64,
+    /// How long after its acknowledgement each of those that were looked for was there.
+    pub seen: Vec<Duration>,
 }
 
 impl Writer {
@@ -45,8 +53,8 @@ impl Writer {
         Self { stop, task }
     }
 
-    /// Stops; tells how long after its acknowledgement each of those that were looked for was there.
-    pub(super) async fn finish(self) -> anyhow::Result<Vec<Duration>> {
+    /// Stops.
+    pub(super) async fn finish(self) -> anyhow::Result<Written> {
         self.stop.store(true, Ordering::Relaxed);
         self.task.await?
     }
@@ -59,7 +67,8 @@ struct Sender {
     seen: Mutex<Vec<Duration>>,
 }
 
-async fn write(sender: Arc<Sender>, rate: u64, stop: &AtomicBool) -> anyhow::Result<Vec<Duration>> {
+async fn write(sender: Arc<Sender>, rate: u64, stop: &AtomicBool) -> anyhow::Result<Written> {
+    let start = Instant::now();
     let mut ticks = tokio::time::interval(TICK);
     let each = rate * u64::try_from(TICK.as_millis())? / 1000;
     let mut tasks = JoinSet::new();
@@ -76,8 +85,10 @@ async fn write(sender: Arc<Sender>, rate: u64, stop: &AtomicBool) -> anyhow::Res
     while let Some(done) = tasks.join_next().await {
         done??;
     }
+    let sent = u128::from(sender.sent.load(Ordering::Relaxed));
+    let rate = u64::try_from(sent * 1000 / start.elapsed().as_millis().max(1))?;
     let mut seen = sender.seen.lock().unwrap_or_else(PoisonError::into_inner);
-    Ok(std::mem::take(&mut seen))
+    Ok(Written { rate, seen: std::mem::take(&mut seen) })
 }
 
 impl Sender {

@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::story::{Story, created, deleted, recorded, updated};
 use crate::{
     catalog::Database,
+    projector::fold,
     tables::{Changes, Skipped, Step, Tables},
 };
 
@@ -17,6 +18,7 @@ pub(super) async fn run<D: Database>(database: &D) {
     what_no_database_can_hold_is_rejected(database).await;
     batches_of_every_size_make_the_same_rows(database).await;
     what_was_skipped_is_kept(database).await;
+    what_comes_late_leaves_the_rows_of_a_rebuild(database).await;
 }
 
 async fn text_comes_back_byte_for_byte<D: Database>(database: &D) {
@@ -43,8 +45,7 @@ async fn an_event_that_is_there_already_changes_nothing<D: Database>(database: &
     story.push(id, &updated("two", "C", None));
     story.tell(&tables, 10).await;
     let before = tables.digest().await.expect("the tables");
-    let (changes, rejected) =
-        crate::projector::fold(&tables, &story.events, &[]).await.expect("the tables");
+    let (changes, rejected) = fold(&tables, &story.events, &[]).await.expect("the tables");
     assert_eq!((changes, rejected), (Changes::default(), Vec::new()));
     assert_eq!(tables.digest().await.expect("the tables"), before);
     tables.close().await;
@@ -131,12 +132,37 @@ async fn what_was_skipped_is_kept<D: Database>(database: &D) {
     let changes = Changes { skipped: vec![skipped(3), skipped(5)], ..Changes::default() };
     let step = Step { from: 0, to: 5, epoch: 1 };
     super::story::commit(&tables, &changes, step).await;
-    assert_eq!(tables.skipped(10).await.expect("the tables"), [skipped(3), skipped(5)]);
-    assert_eq!(tables.skipped(1).await.expect("the tables"), [skipped(3)]);
+    assert_eq!(tables.skipped(0, 10).await.expect("the tables"), [skipped(3), skipped(5)]);
+    assert_eq!(tables.skipped(0, 1).await.expect("the tables"), [skipped(3)]);
+    assert_eq!(tables.skipped(3, 10).await.expect("the tables"), [skipped(5)]);
     // One of them is redriven.
     let changes = Changes { redriven: vec![3], ..Changes::default() };
     super::story::commit(&tables, &changes, Step { from: 5, to: 5, epoch: 1 }).await;
-    assert_eq!(tables.skipped(10).await.expect("the tables"), [skipped(5)]);
+    assert_eq!(tables.skipped(0, 10).await.expect("the tables"), [skipped(5)]);
     assert_eq!(tables.count_skipped().await.expect("the tables"), 1);
+    tables.close().await;
+}
+
+/// An event that was a dead letter and is redriven behind later ones of the same author.
+async fn what_comes_late_leaves_the_rows_of_a_rebuild<D: Database>(database: &D) {
+    let mut story = Story::default();
+    let late = story.create("ann", "late", "C", &["x"]);
+    story.create("ann", "in time", "C", &["x"]);
+    let rebuilt = super::tables(database).await;
+    story.tell(&rebuilt, 10).await;
+    let tables = super::tables(database).await;
+    let end = story.end();
+    let epoch = 1;
+    tables.fence(epoch).await.expect("the tables");
+    let (late, rest): (Vec<_>, Vec<_>) =
+        story.events.into_iter().partition(|event| event.aggregate_id.as_uuid() == late);
+    for (events, from) in [(rest, 0), (late, end)] {
+        let (changes, rejected) = fold(&tables, &events, &[]).await.expect("the tables");
+        assert_eq!(rejected, []);
+        super::story::commit(&tables, &changes, Step { from, to: end, epoch }).await;
+    }
+    let digests = [&tables, &rebuilt].map(|tables| tables.digest());
+    let [redriven, rebuilt] = digests;
+    assert_eq!(redriven.await.expect("the tables"), rebuilt.await.expect("the tables"));
     tables.close().await;
 }

@@ -1,8 +1,8 @@
 //! Which generations there are, and the lease.
 
-use std::{collections::hash_map::Entry, time::Duration};
+use std::time::Duration;
 
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection, postgres::PgConnectOptions};
 use uuid::Uuid;
 
 use super::{CATALOG, PostgresDatabase, PostgresTables};
@@ -36,24 +36,21 @@ pub(super) struct Session {
     locked: bool,
 }
 
-impl PostgresDatabase {
-    async fn lease_in_session(
-        &self,
+impl Session {
+    async fn open(options: &PgConnectOptions) -> Result<Self, DatabaseError> {
+        let connection = PgConnection::connect_with(options).await?;
+        Ok(Self { connection, locked: false })
+    }
+
+    async fn lease(
+        &mut self,
         holder: Uuid,
         duration: Duration,
     ) -> Result<Option<i64>, DatabaseError> {
-        let mut sessions = self.sessions.lock().await;
-        let session = match sessions.entry(holder) {
-            Entry::Occupied(session) => session.into_mut(),
-            Entry::Vacant(place) => {
-                let connection = PgConnection::connect_with(&self.lease_options()).await?;
-                place.insert(Session { connection, locked: false })
-            }
-        };
-        if !session.locked {
-            session.locked = sqlx::query_scalar("SELECT pg_try_advisory_lock(hashtext($1))")
+        if !self.locked {
+            self.locked = sqlx::query_scalar("SELECT pg_try_advisory_lock(hashtext($1))")
                 .bind("newswire_projection.lease")
-                .fetch_one(&mut session.connection)
+                .fetch_one(&mut self.connection)
                 .await?;
         }
         sqlx::query_scalar(
@@ -67,8 +64,8 @@ impl PostgresDatabase {
         )
         .bind(holder)
         .bind(duration.as_secs_f64())
-        .bind(session.locked)
-        .fetch_optional(&mut session.connection)
+        .bind(self.locked)
+        .fetch_optional(&mut self.connection)
         .await
     }
 }
@@ -163,10 +160,16 @@ impl Database for PostgresDatabase {
         let mut transaction = self.catalog.begin().await?;
         // Everything else about the read model can be made again, but not who was told which generation is live.
         sqlx::query("SET LOCAL synchronous_commit = on").execute(&mut *transaction).await?;
+        // Nobody takes the lease before the end of this.
+        sqlx::query("SELECT FROM lease WHERE epoch = $1 FOR SHARE")
+            .bind(epoch)
+            .execute(&mut *transaction)
+            .await?;
         for (number, is, becomes) in [(from, "live", "previous"), (to, "building", "live")] {
             let changed = sqlx::query(
                 "UPDATE generations
-                 SET state = $1, was_live = TRUE, held = FALSE, reason = NULL, changed_at = $2
+                 SET state = $1, was_live = TRUE, held = FALSE, reason = NULL, changed_at = $2,
+                     last_live = (SELECT max(last_live) + 1 FROM generations)
                  WHERE number = $3 AND state = $4 AND EXISTS (SELECT FROM lease WHERE epoch = $5)",
             )
             .bind(becomes)
@@ -212,15 +215,18 @@ impl Database for PostgresDatabase {
     }
 
     async fn lease(&self, holder: Uuid, duration: Duration) -> Result<Option<i64>, DatabaseError> {
-        let leased = self.lease_in_session(holder, duration).await;
-        if !matches!(leased, Ok(Some(_))) {
-            let mut sessions = self.sessions.lock().await;
-            // A broken session has nothing, and the lock is the holder's to take.
-            if leased.is_err() || sessions.get(&holder).is_some_and(|session| session.locked) {
-                sessions.remove(&holder);
-            }
+        // Out of the map: one that breaks, or whose answer nobody waits for any more, is not used again.
+        let session = self.sessions.lock().await.remove(&holder);
+        let mut session = match session {
+            Some(session) => session,
+            None => Session::open(&self.lease_options()).await?,
+        };
+        let epoch = session.lease(holder, duration).await?;
+        // Without the lease the lock is the holder's to take.
+        if epoch.is_some() || !session.locked {
+            self.sessions.lock().await.insert(holder, session);
         }
-        leased
+        Ok(epoch)
     }
 
     async fn release(&self, holder: Uuid) -> Result<(), DatabaseError> {

@@ -116,9 +116,14 @@ pub(super) async fn activity(
     Ok(Seen { position, data })
 }
 
-pub(super) async fn skipped(readers: &PgPool, limit: i64) -> Result<Vec<Skipped>, DatabaseError> {
-    let skipped = sqlx::query_as("SELECT * FROM skipped ORDER BY position LIMIT $1");
-    skipped.bind(limit).fetch_all(readers).await
+pub(super) async fn skipped(
+    readers: &PgPool,
+    after: i64,
+    limit: i64,
+) -> Result<Vec<Skipped>, DatabaseError> {
+    let skipped =
+        sqlx::query_as("SELECT * FROM skipped WHERE position > $1 ORDER BY position LIMIT $2");
+    skipped.bind(after).bind(limit).fetch_all(readers).await
 }
 
 pub(super) async fn count_skipped(readers: &PgPool) -> Result<i64, DatabaseError> {
@@ -133,7 +138,7 @@ pub(super) async fn digest(pool: &PgPool) -> Result<Seen<u64>, DatabaseError> {
         "SELECT json_build_array(created_position, id, title, content, author_id, slug, tags, version, created_at,
                                  updated_at, deleted)::text FROM articles ORDER BY created_position",
         "SELECT json_build_array(tag, created_position)::text FROM article_tags ORDER BY tag, created_position",
-        "SELECT json_build_array(author_id, articles, created, last_activity)::text FROM authors ORDER BY author_id",
+        "SELECT json_build_array(author_id, articles, created, last_activity, last_position)::text FROM authors ORDER BY author_id",
         "SELECT json_build_array(day, created, updated, deleted)::text FROM activity ORDER BY day",
     ] {
         let mut rows = sqlx::query_scalar::<_, String>(rows).fetch(&mut *tables);

@@ -6,10 +6,10 @@ use super::read::{SUMMARY, begin};
 use crate::tables::{DatabaseError, Found, MARKS, SearchPage, Seen};
 
 pub(super) async fn search(
-    readers: &PgPool,
+    searchers: &PgPool,
     page: &SearchPage,
 ) -> Result<Seen<Found>, DatabaseError> {
-    let (mut tables, position) = begin(readers).await?;
+    let (mut tables, position) = begin(searchers).await?;
     let newest = if let Some(newest) = page.newest {
         newest
     } else {

@@ -103,16 +103,19 @@ async fn tags(tables: &mut PgConnection, changes: &Changes) -> Result<(), Databa
 async fn counts(tables: &mut PgConnection, changes: &Changes) -> Result<(), DatabaseError> {
     if !changes.authors.is_empty() {
         sqlx::query(
-            "INSERT INTO authors AS old (author_id, articles, created, last_activity)
-             SELECT * FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::text[])
+            "INSERT INTO authors AS old (author_id, articles, created, last_activity, last_position)
+             SELECT * FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::text[], $5::bigint[])
              ON CONFLICT (author_id) DO UPDATE
              SET articles = old.articles + excluded.articles, created = old.created + excluded.created,
-                 last_activity = excluded.last_activity",
+                 last_activity = CASE WHEN excluded.last_position > old.last_position
+                                      THEN excluded.last_activity ELSE old.last_activity END,
+                 last_position = greatest(old.last_position, excluded.last_position)",
         )
         .bind(each(&changes.authors, |row| row.author_id.as_str()))
         .bind(each(&changes.authors, |row| row.articles))
         .bind(each(&changes.authors, |row| row.created))
         .bind(each(&changes.authors, |row| row.last_activity.as_str()))
+        .bind(each(&changes.authors, |row| row.last_position))
         .execute(&mut *tables)
         .await?;
     }

@@ -1,6 +1,6 @@
 //! Events on their way into a rebuild, read and decoded while the database is busy with those before.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, sync::Arc};
 
 use eventsourcing::RecordedEvent;
 use messaging::{
@@ -8,15 +8,17 @@ use messaging::{
     consumer::Rejected,
     feed::{FeedError, StreamMessage},
 };
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::task::AbortOnDropHandle;
 
 /// How many events one transaction takes at most: the more, the fewer times the same page of an index is written.
 const MAX_BATCH: usize = 16_000;
+/// How many bytes of events one transaction takes, or little more; as many may wait for the next one.
+const MAX_BYTES: usize = 8 * 1024 * 1024;
+/// About what an event takes beside its data, in bytes.
+const OVERHEAD: usize = 512;
 /// How many events are read at once.
 const MAX_READ: usize = 500;
-/// How many such reads wait for the database.
-const MAX_WAITING: usize = 32;
 
 /// Events for one transaction.
 #[derive(Debug, Default)]
@@ -31,62 +33,85 @@ pub(super) struct Batch {
 /// A message that was read.
 struct Read {
     position: u64,
+    bytes: usize,
     event: Result<RecordedEvent, Rejected>,
+}
+
+/// Messages that were read together, and the room that they take among those that wait.
+struct Reads {
+    reads: Vec<Read>,
+    _room: OwnedSemaphorePermit,
 }
 
 impl From<StreamMessage> for Read {
     fn from(message: StreamMessage) -> Self {
-        let position = message.position;
+        let (position, bytes) = (message.position, message.payload.len() + OVERHEAD);
         let event = message.event().map_err(|error| {
             let (subject, reason) = (message.subject.clone(), error.to_string());
             Rejected { position, subject, reason }
         });
-        Self { position, event }
+        Self { position, bytes, event }
     }
 }
 
 /// The events behind a position.
 pub(super) struct Incoming {
-    reads: mpsc::Receiver<Vec<Read>>,
+    reads: mpsc::UnboundedReceiver<Reads>,
     waiting: VecDeque<Read>,
+    /// How many bytes those are.
+    bytes: usize,
     _reader: AbortOnDropHandle<()>,
 }
 
 impl Incoming {
     pub(super) async fn open(feed: &Feed, position: u64) -> Result<Self, FeedError> {
         let mut reader = feed.after(position).await?;
-        let (sender, reads) = mpsc::channel(MAX_WAITING);
+        let (sender, reads) = mpsc::unbounded_channel();
+        // What bounds the channel: its reads are of very different sizes.
+        let room = Arc::new(Semaphore::new(MAX_BYTES));
         let task = tokio::spawn(async move {
             loop {
                 let messages = reader.next_batch(MAX_READ).await;
-                let read = messages.into_iter().map(Read::from).collect();
-                if sender.send(read).await.is_err() {
+                let reads: Vec<Read> = messages.into_iter().map(Read::from).collect();
+                let bytes = reads.iter().map(|read| read.bytes).sum::<usize>().min(MAX_BYTES);
+                let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+                let Ok(room) = room.clone().acquire_many_owned(bytes).await else { return };
+                if sender.send(Reads { reads, _room: room }).is_err() {
                     return;
                 }
             }
         });
-        Ok(Self { reads, waiting: VecDeque::new(), _reader: AbortOnDropHandle::new(task) })
+        Ok(Self {
+            reads,
+            waiting: VecDeque::new(),
+            bytes: 0,
+            _reader: AbortOnDropHandle::new(task),
+        })
     }
 
     /// The next events up to the position `limit`, as many as there are and fit into a transaction; waits for the first.
     /// `None` when no more will come. Safe to cancel.
     pub(super) async fn next(&mut self, limit: u64) -> Option<Batch> {
         while self.waiting.front().is_none_or(|read| read.position > limit) {
-            if self.waiting.len() >= MAX_BATCH {
+            if self.is_full() {
                 // Only a higher limit helps.
                 std::future::pending::<()>().await;
             }
-            self.waiting.extend(self.reads.recv().await?);
+            let more = self.reads.recv().await?;
+            self.wait(more);
         }
-        while self.waiting.len() < MAX_BATCH
-            && let Ok(reads) = self.reads.try_recv()
+        while !self.is_full()
+            && let Ok(more) = self.reads.try_recv()
         {
-            self.waiting.extend(reads);
+            self.wait(more);
         }
-        let mut batch = Batch::default();
+        let (mut batch, mut bytes) = (Batch::default(), 0);
         while batch.events.len() + batch.unreadable.len() < MAX_BATCH
+            && bytes < MAX_BYTES
             && let Some(read) = self.waiting.pop_front_if(|read| read.position <= limit)
         {
+            bytes += read.bytes;
+            self.bytes -= read.bytes;
             batch.last = read.position;
             match read.event {
                 Ok(event) => batch.events.push(event),
@@ -94,5 +119,15 @@ impl Incoming {
             }
         }
         Some(batch)
+    }
+
+    /// Whether there is enough for a transaction.
+    fn is_full(&self) -> bool {
+        self.waiting.len() >= MAX_BATCH || self.bytes >= MAX_BYTES
+    }
+
+    fn wait(&mut self, more: Reads) {
+        self.bytes += more.reads.iter().map(|read| read.bytes).sum::<usize>();
+        self.waiting.extend(more.reads);
     }
 }

@@ -118,10 +118,12 @@ pub(super) async fn activity(
 
 pub(super) async fn skipped(
     readers: &SqlitePool,
+    after: i64,
     limit: i64,
 ) -> Result<Vec<Skipped>, DatabaseError> {
-    let skipped = sqlx::query_as("SELECT * FROM skipped ORDER BY position LIMIT ?");
-    skipped.bind(limit).fetch_all(readers).await
+    let skipped =
+        sqlx::query_as("SELECT * FROM skipped WHERE position > ? ORDER BY position LIMIT ?");
+    skipped.bind(after).bind(limit).fetch_all(readers).await
 }
 
 pub(super) async fn count_skipped(readers: &SqlitePool) -> Result<i64, DatabaseError> {
@@ -136,7 +138,7 @@ pub(super) async fn digest(readers: &SqlitePool) -> Result<Seen<u64>, DatabaseEr
         "SELECT json_array(created_position, hex(id), title, content, author_id, slug, tags, version, created_at,
                            updated_at, deleted) FROM articles ORDER BY created_position",
         "SELECT json_array(tag, created_position) FROM article_tags ORDER BY tag, created_position",
-        "SELECT json_array(author_id, articles, created, last_activity) FROM authors ORDER BY author_id",
+        "SELECT json_array(author_id, articles, created, last_activity, last_position) FROM authors ORDER BY author_id",
         "SELECT json_array(day, created, updated, deleted) FROM activity ORDER BY day",
     ] {
         let mut rows = sqlx::query_scalar::<_, String>(rows).fetch(&mut *tables);

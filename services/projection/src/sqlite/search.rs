@@ -1,15 +1,25 @@
 //! Full-text search with FTS5.
 
+use std::time::{Duration, Instant};
+
 use sqlx::{QueryBuilder, Sqlite, SqlitePool};
 
 use super::read::{SUMMARY, begin};
 use crate::tables::{DatabaseError, Found, MARKS, SearchPage, Seen};
 
+/// How long a search may take: longer, and nobody waits for its answer any more.
+const MAX_TIME: Duration = Duration::from_secs(5);
+/// How many steps of SQLite's machine come between two looks at the clock.
+const STEPS: i32 = 10_000;
+
 pub(super) async fn search(
-    readers: &SqlitePool,
+    searchers: &SqlitePool,
     page: &SearchPage,
 ) -> Result<Seen<Found>, DatabaseError> {
-    let (mut tables, position) = begin(readers).await?;
+    let (mut tables, position) = begin(searchers).await?;
+    // The next search on this connection sets another.
+    let deadline = Instant::now() + MAX_TIME;
+    tables.lock_handle().await?.set_progress_handler(STEPS, move || Instant::now() < deadline);
     let newest = if let Some(newest) = page.newest {
         newest
     } else {

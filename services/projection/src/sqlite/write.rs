@@ -130,19 +130,21 @@ async fn tags(tables: &mut SqliteConnection, changes: &Changes) -> Result<(), Da
 async fn counts(tables: &mut SqliteConnection, changes: &Changes) -> Result<(), DatabaseError> {
     for rows in pieces(&changes.authors) {
         let mut query = QueryBuilder::<Sqlite>::new(
-            "INSERT INTO authors (author_id, articles, created, last_activity) ",
+            "INSERT INTO authors (author_id, articles, created, last_activity, last_position) ",
         );
         query.push_values(rows, |mut values, row| {
             values
                 .push_bind(&row.author_id)
                 .push_bind(row.articles)
                 .push_bind(row.created)
-                .push_bind(&row.last_activity);
+                .push_bind(&row.last_activity)
+                .push_bind(row.last_position);
         });
         query.push(
             " ON CONFLICT (author_id) DO UPDATE
              SET articles = articles + excluded.articles, created = created + excluded.created,
-                 last_activity = excluded.last_activity",
+                 last_activity = iif(excluded.last_position > last_position, excluded.last_activity, last_activity),
+                 last_position = max(last_position, excluded.last_position)",
         );
         query.build().execute(&mut *tables).await?;
     }

@@ -10,6 +10,8 @@ CREATE TABLE generations (
     verified   BOOLEAN NOT NULL DEFAULT FALSE,
     -- Whether it was live: then it is kept, for a rollback.
     was_live   BOOLEAN NOT NULL DEFAULT FALSE,
+    -- How many switches there had been when it was live last. No clock says who came before whom.
+    last_live  BIGINT NOT NULL DEFAULT 0,
     -- Why it failed, or why it is held.
     reason     TEXT,
     changed_at TEXT NOT NULL

@@ -46,7 +46,9 @@ CREATE TABLE authors (
     -- Live articles, and all that were ever created.
     articles      BIGINT NOT NULL,
     created       BIGINT NOT NULL,
-    last_activity TEXT NOT NULL
+    -- The time of the last event, and its position: a dead letter that is redriven is not the last one.
+    last_activity TEXT NOT NULL,
+    last_position BIGINT NOT NULL
 );
 
 -- What happened on each day, in UTC.

@@ -10,6 +10,8 @@ CREATE TABLE generations (
     verified   INTEGER NOT NULL DEFAULT 0,
     -- Whether it was live: then it is kept, for a rollback.
     was_live   INTEGER NOT NULL DEFAULT 0,
+    -- How many switches there had been when it was live last. No clock says who came before whom.
+    last_live  INTEGER NOT NULL DEFAULT 0,
     -- Why it failed, or why it is held.
     reason     TEXT,
     changed_at TEXT NOT NULL

@@ -44,7 +44,9 @@ CREATE TABLE authors (
     -- Live articles, and all that were ever created.
     articles      INTEGER NOT NULL,
     created       INTEGER NOT NULL,
-    last_activity TEXT NOT NULL
+    -- The time of the last event, and its position: a dead letter that is redriven is not the last one.
+    last_activity TEXT NOT NULL,
+    last_position INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 -- What happened on each day, in UTC.
