@@ -161,7 +161,7 @@ async fn what_comes_late_leaves_the_rows_of_a_rebuild<D: Database>(database: &D)
         assert_eq!(rejected, []);
         super::story::commit(&tables, &changes, Step { from, to: end, epoch }).await;
     }
-    let digests = [&tables, &rebuilt].map(|tables| tables.digest());
+    let digests = [&tables, &rebuilt].map(Tables::digest);
     let [redriven, rebuilt] = digests;
     assert_eq!(redriven.await.expect("the tables"), rebuilt.await.expect("the tables"));
     tables.close().await;
