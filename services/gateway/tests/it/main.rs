@@ -96,6 +96,10 @@ async fn every_error_of_a_service_has_its_status_and_says_no_more_than_it_should
         service.query::<GetArticle, _, _>(handler).await.expect("registered");
         service.ready().await.expect("ready");
         assert_eq!(problem(gateway.get()).await, (status, error.name().to_owned()));
+        if error == ServiceError::Unavailable {
+            let body: Value = gateway.get().send().await.expect("sent").json().await.expect("JSON");
+            assert_eq!(body["detail"], "the read model is not available");
+        }
     }
 }
 
