@@ -133,9 +133,13 @@ impl<S: EventStore> Reader<S> {
         let Some(mut past) = Past::open(&self.store, id, bookmark).await? else {
             return Err(Refusal::from(ArticleRefusal::NotFound).into());
         };
-        past.may_read(query.actor.as_ref())?;
-        let data = query.data.answer(&mut past).await?;
         let position = past.position();
+        let at = |fault: Fault| match fault {
+            Fault::Refused(refusal) => Fault::Refused(refusal.at(position)),
+            fault => fault,
+        };
+        past.may_read(query.actor.as_ref()).map_err(at)?;
+        let data = query.data.answer(&mut past).await.map_err(at)?;
         if past.has_more() && past.version() >= WORTH_A_BOOKMARK {
             self.bookmarks.keep(past.bookmark());
         }

@@ -104,6 +104,9 @@ pub(crate) fn refused(refusal: Refusal) -> Problem {
             errors.map(|error| serde_json::json!({ "field": error.field, "detail": error.detail }));
         problem = problem.with("errors", errors.collect::<Vec<_>>());
     }
+    if let Some(position) = refusal.position {
+        problem = problem.with_header(POSITION, position);
+    }
     if let Some(version) = refusal.current_version {
         problem = problem.with("current_version", version);
         if let Ok(etag) = HeaderValue::try_from(etag(version)) {
