@@ -76,7 +76,10 @@ async fn load<S: EventStore>(store: &S, stream: &StreamId, after: Head) -> Vec<N
 }
 
 async fn an_unknown_aggregate_has_no_events<S: EventStore>(store: &S) {
-    assert_eq!(load(store, &stream(), Head::default()).await, []);
+    let stream = stream();
+    assert_eq!(load(store, &stream, Head::default()).await, []);
+    assert_eq!(store.page(&stream, Head::default()).await.expect("a page"), []);
+    assert_eq!(store.last(&stream).await.expect("an answer"), None);
 }
 
 async fn events_come_back_as_they_were_appended<S: EventStore>(store: &S) {
@@ -199,6 +202,20 @@ async fn a_long_history_loads_in_order<S: EventStore>(store: &S) {
     let versions: Vec<_> =
         load(store, &stream, Head::default()).await.iter().map(|event| event.version).collect();
     assert_eq!(versions, (1..=LENGTH).collect::<Vec<_>>());
+    let last = store.last(&stream).await.expect("an answer").expect("there is one");
+    assert_eq!(Head::from(&last), head);
+    pages_are_the_history(store, &stream).await;
+}
+
+async fn pages_are_the_history<S: EventStore>(store: &S, stream: &StreamId) {
+    let (mut after, mut all) = (Head::default(), Vec::new());
+    loop {
+        let page = store.page(stream, after).await.expect("a page");
+        let Some(last) = page.last() else { break };
+        after = Head::from(last);
+        all.extend(page);
+    }
+    assert_eq!(all, store.load(stream, Head::default()).await.expect("loaded"));
 }
 
 async fn a_head_of_another_past_is_not_believed<S: EventStore>(store: &S) {
@@ -216,6 +233,8 @@ async fn a_head_of_another_past_is_not_believed<S: EventStore>(store: &S) {
     for (stream, head) in heads {
         let loaded = store.load(stream, head).await;
         assert!(matches!(loaded, Err(LoadError::UnknownHead)), "{head:?} gave {loaded:?}");
+        let page = store.page(stream, head).await;
+        assert!(matches!(page, Err(LoadError::UnknownHead)), "{head:?} gave {page:?}");
     }
     assert_eq!(load(store, &stream, second).await.len(), 1);
 }

@@ -24,6 +24,9 @@ pub struct Refusal {
     /// The aggregate's version, when the one that was expected is not it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub current_version: Option<u64>,
+    /// Every event up to this stream position was seen, when whoever refuses a query knows that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub position: Option<u64>,
 }
 
 /// The classes of refusal. A new refusal picks one; a new class is a change to every transport.
@@ -75,7 +78,14 @@ impl Refusal {
             detail: detail.into(),
             errors: Vec::new(),
             current_version: None,
+            position: None,
         }
+    }
+
+    /// It is about the state that has every event up to `position`.
+    #[must_use]
+    pub fn at(self, position: u64) -> Self {
+        Self { position: Some(position), ..self }
     }
 
     /// Bad input in `errors`.

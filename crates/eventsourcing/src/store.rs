@@ -113,6 +113,26 @@ pub trait EventStore: Send + Sync + 'static {
         after: Head,
     ) -> impl Future<Output = Result<Vec<RecordedEvent>, LoadError>> + Send;
 
+    /// The first of the events of `stream` after `after`, oldest first: as many as the store likes to have in memory at
+    /// once, at least one unless there are none.
+    ///
+    /// For whoever goes through a history that may be longer than fits. A store in memory has it all there anyway.
+    fn page(
+        &self,
+        stream: &StreamId,
+        after: Head,
+    ) -> impl Future<Output = Result<Vec<RecordedEvent>, LoadError>> + Send {
+        self.load(stream, after)
+    }
+
+    /// The last event of `stream`, if there is one.
+    fn last(
+        &self,
+        stream: &StreamId,
+    ) -> impl Future<Output = Result<Option<RecordedEvent>, LoadError>> + Send {
+        async { Ok(self.load(stream, Head::default()).await?.pop()) }
+    }
+
     /// Stores `commit`, all or nothing, if the last event of `stream` is `expected` and nobody else holds what it
     /// takes; tells the new last event.
     ///
@@ -136,6 +156,14 @@ pub trait EventStore: Send + Sync + 'static {
 impl<S: EventStore> EventStore for std::sync::Arc<S> {
     async fn load(&self, stream: &StreamId, after: Head) -> Result<Vec<RecordedEvent>, LoadError> {
         S::load(self, stream, after).await
+    }
+
+    async fn page(&self, stream: &StreamId, after: Head) -> Result<Vec<RecordedEvent>, LoadError> {
+        S::page(self, stream, after).await
+    }
+
+    async fn last(&self, stream: &StreamId) -> Result<Option<RecordedEvent>, LoadError> {
+        S::last(self, stream).await
     }
 
     async fn append(

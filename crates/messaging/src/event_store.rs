@@ -20,7 +20,8 @@ use crate::{
     batch::{self, Batches},
     claims,
     consumer::Backoff,
-    direct_get, event_codec,
+    direct_get::{self, PageSize, Stored},
+    event_codec,
     names::{self, EventSubject, header},
 };
 
@@ -30,6 +31,9 @@ const CONFLICTS: [u64; 2] = [10071, 10164];
 /// Another process writes the same aggregate: a moment is enough for it to be done.
 const CONFLICT_BACKOFF: Backoff =
     Backoff { base: Duration::from_millis(2), max: Duration::from_millis(100) };
+
+/// What is read at once of a history that may be long.
+const PAGE: PageSize = PageSize { messages: 64, bytes: 1024 * 1024 };
 
 /// Whether the JetStream error `code` says that another writer was first.
 pub(crate) fn is_conflict(code: u64) -> bool {
@@ -74,34 +78,69 @@ impl JetStreamEventStore {
         let event = decode(subject, &found.headers, &found.payload, found.sequence)?;
         Ok(Head::from(&event) == head)
     }
+
+    async fn last_of(&self, subject: &str) -> Result<Option<RecordedEvent>, StoreError> {
+        let last = direct_get::last(&self.connection, names::EVENTS, subject).await?;
+        last.map(|last| decode(subject, &last.headers, &last.payload, last.sequence)).transpose()
+    }
+
+    /// What `subject` has after `after`, as far as one look at its last event tells.
+    async fn missing(&self, subject: &str, after: Head) -> Result<Missing, LoadError> {
+        let Some(last) = self.last_of(subject).await? else {
+            return nothing_after(after, Head::default());
+        };
+        if last.position <= after.position {
+            return nothing_after(after, Head::from(&last));
+        }
+        if after != Head::default() && !self.has(subject, after).await? {
+            return Err(LoadError::UnknownHead);
+        }
+        // Versions are dense: when the last one is the next one, it is all that is missing.
+        if last.event.version == after.version + 1 {
+            return Ok(Missing::Known(vec![last]));
+        }
+        Ok(Missing::UpTo(last.position))
+    }
+}
+
+/// What is after some event.
+enum Missing {
+    /// These.
+    Known(Vec<RecordedEvent>),
+    /// Several, of which the last has this position.
+    UpTo(u64),
 }
 
 impl EventStore for JetStreamEventStore {
     async fn load(&self, stream: &StreamId, after: Head) -> Result<Vec<RecordedEvent>, LoadError> {
         let subject = EventSubject(stream.clone()).to_string();
-        let Some(last) = direct_get::last(&self.connection, names::EVENTS, &subject).await? else {
-            return nothing_after(after, Head::default());
-        };
-        let last = decode(&subject, &last.headers, &last.payload, last.sequence)?;
-        if last.position <= after.position {
-            return nothing_after(after, Head::from(&last));
+        match self.missing(&subject, after).await? {
+            Missing::Known(events) => Ok(events),
+            Missing::UpTo(last) => {
+                let (stream, from) = (names::EVENTS, after.position + 1);
+                let all = direct_get::read(&self.connection, stream, &subject, from, last).await?;
+                decode_all(&subject, &all)
+            }
         }
-        if after != Head::default() && !self.has(&subject, after).await? {
-            return Err(LoadError::UnknownHead);
+    }
+
+    async fn page(&self, stream: &StreamId, after: Head) -> Result<Vec<RecordedEvent>, LoadError> {
+        let subject = EventSubject(stream.clone()).to_string();
+        if let Missing::Known(events) = self.missing(&subject, after).await? {
+            return Ok(events);
         }
-        // Versions are dense: when the last one is the next one, it is all that is missing.
-        if last.event.version == after.version + 1 {
-            return Ok(vec![last]);
+        let (stream, from) = (names::EVENTS, after.position + 1);
+        let page = direct_get::read_page(&self.connection, stream, &subject, from, PAGE).await?;
+        if page.is_empty() {
+            // A replica that has not got there yet.
+            return Err(StoreError::new("reading a page of events", "the next is missing").into());
         }
-        let from = after.position + 1;
-        let stored =
-            direct_get::read(&self.connection, names::EVENTS, &subject, from, last.position)
-                .await?;
-        let events = stored.iter().map(|stored| {
-            let headers = stored.message.headers.clone().unwrap_or_default();
-            decode(&subject, &headers, &stored.message.payload, stored.position)
-        });
-        Ok(events.collect::<Result<_, _>>()?)
+        decode_all(&subject, &page)
+    }
+
+    async fn last(&self, stream: &StreamId) -> Result<Option<RecordedEvent>, LoadError> {
+        let subject = EventSubject(stream.clone()).to_string();
+        Ok(self.last_of(&subject).await?)
     }
 
     async fn append(
@@ -130,8 +169,8 @@ impl EventStore for JetStreamEventStore {
 }
 
 /// The answer when the last event is not after `after`: it must be `after` then.
-fn nothing_after(after: Head, last: Head) -> Result<Vec<RecordedEvent>, LoadError> {
-    if after == last { Ok(Vec::new()) } else { Err(LoadError::UnknownHead) }
+fn nothing_after(after: Head, last: Head) -> Result<Missing, LoadError> {
+    if after == last { Ok(Missing::Known(Vec::new())) } else { Err(LoadError::UnknownHead) }
 }
 
 impl JetStreamEventStore {
@@ -186,6 +225,14 @@ pub(crate) fn publish_error(error: PublishError) -> AppendError {
         | (_, Some(_)) => AppendError::Failed(StoreError::new(act, error)),
         _ => AppendError::Unknown(StoreError::new(act, error)),
     }
+}
+
+fn decode_all(subject: &str, stored: &[Stored]) -> Result<Vec<RecordedEvent>, LoadError> {
+    let events = stored.iter().map(|stored| {
+        let headers = stored.message.headers.clone().unwrap_or_default();
+        decode(subject, &headers, &stored.message.payload, stored.position)
+    });
+    Ok(events.collect::<Result<_, _>>()?)
 }
 
 fn decode(

@@ -27,7 +27,7 @@ use tokio_util::{
 
 pub use database::Database;
 use relay::Shared;
-use rows::EventRow;
+use rows::{EventRow, Span};
 
 /// How long an append or a load waits for the relay.
 const RELAY_PATIENCE: Duration = Duration::from_secs(2);
@@ -99,34 +99,17 @@ impl PostgresEventStore {
 
 impl EventStore for PostgresEventStore {
     async fn load(&self, stream: &StreamId, after: Head) -> Result<Vec<RecordedEvent>, LoadError> {
-        let act = "reading events";
-        let deadline = Instant::now() + RELAY_PATIENCE;
-        let mut rows = self.read(stream, after).await?;
-        while let Some(version) = rows.iter().rev().find_map(EventRow::unpublished) {
-            // First wait, then look again: what happens in between is not missed.
-            let published = self.shared.waiters.register(stream, version);
-            rows = self.read(stream, after).await?;
-            if rows.iter().all(|row| row.unpublished().is_none()) {
-                break;
-            }
-            if tokio::time::timeout_at(deadline, published).await.is_err() {
-                return Err(StoreError::new(act, "an event is not in the stream yet").into());
-            }
-            rows = self.read(stream, after).await?;
-        }
-        let mut events = Vec::with_capacity(rows.len());
-        for row in rows {
-            events.push(row.recorded(stream).map_err(|error| StoreError::new(act, error))?);
-        }
-        if after == Head::default() {
-            return Ok(events);
-        }
-        // The head itself is read along, to see whether there is such an event.
-        if events.first().map(Head::from) != Some(after) {
-            return Err(LoadError::UnknownHead);
-        }
-        events.remove(0);
-        Ok(events)
+        let events = self.published(stream, Span::From(after.version)).await?;
+        behind(after, events)
+    }
+
+    async fn page(&self, stream: &StreamId, after: Head) -> Result<Vec<RecordedEvent>, LoadError> {
+        let events = self.published(stream, Span::PageFrom(after.version)).await?;
+        behind(after, events)
+    }
+
+    async fn last(&self, stream: &StreamId) -> Result<Option<RecordedEvent>, LoadError> {
+        Ok(self.published(stream, Span::Last).await?.pop())
     }
 
     async fn append(
@@ -163,10 +146,46 @@ impl EventStore for PostgresEventStore {
     }
 }
 
+/// `events` without the one at `after`, which is read along to see whether there is such an event.
+fn behind(after: Head, mut events: Vec<RecordedEvent>) -> Result<Vec<RecordedEvent>, LoadError> {
+    if after == Head::default() {
+        return Ok(events);
+    }
+    if events.first().map(Head::from) != Some(after) {
+        return Err(LoadError::UnknownHead);
+    }
+    events.remove(0);
+    Ok(events)
+}
+
 impl PostgresEventStore {
-    /// The events of `stream` from the one at `head` on.
-    async fn read(&self, stream: &StreamId, head: Head) -> Result<Vec<EventRow>, StoreError> {
-        let reading = rows::read(&self.pool, stream, head.version);
+    /// The events of `stream` in `span`, once all of them are in the stream.
+    async fn published(
+        &self,
+        stream: &StreamId,
+        span: Span,
+    ) -> Result<Vec<RecordedEvent>, StoreError> {
+        let act = "reading events";
+        let deadline = Instant::now() + RELAY_PATIENCE;
+        let mut rows = self.read(stream, span).await?;
+        while let Some(version) = rows.iter().rev().find_map(EventRow::unpublished) {
+            // First wait, then look again: what happens in between is not missed.
+            let published = self.shared.waiters.register(stream, version);
+            rows = self.read(stream, span).await?;
+            if rows.iter().all(|row| row.unpublished().is_none()) {
+                break;
+            }
+            if tokio::time::timeout_at(deadline, published).await.is_err() {
+                return Err(StoreError::new(act, "an event is not in the stream yet"));
+            }
+            rows = self.read(stream, span).await?;
+        }
+        let events = rows.into_iter().map(|row| row.recorded(stream));
+        events.collect::<Result<_, _>>().map_err(|error| StoreError::new(act, error))
+    }
+
+    async fn read(&self, stream: &StreamId, span: Span) -> Result<Vec<EventRow>, StoreError> {
+        let reading = rows::read(&self.pool, stream, span);
         let rows = tokio::time::timeout(DATABASE_PATIENCE, reading).await;
         let act = "reading events";
         rows.map_err(|late| StoreError::new(act, late))?

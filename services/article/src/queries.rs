@@ -1,24 +1,46 @@
 //! What the service tells of an article's past, from the events themselves. Adding a query: a file below, and a line.
 
 mod at;
+mod bookmarks;
 mod history;
+mod past;
+#[cfg(test)]
+mod tests;
+
+use std::{future::Future, sync::Arc, time::Duration};
 
 use contracts::article::{ArticleRefusal, GetArticleAt, GetHistory};
 use eventsourcing::{
-    Actor, AggregateId, Answer, EventStore, Head, LoadError, Query, QueryEnvelope, QueryReply,
-    RecordedEvent, Refusal, StreamId,
+    AggregateId, Answer, EventStore, LoadError, Query, QueryEnvelope, QueryReply, Refusal,
 };
 use messaging::{RequestServer, ServiceError};
+use tokio::{sync::Semaphore, time::timeout};
 
-use crate::{domain::Article, store::Store};
+use self::{bookmarks::Bookmarks, past::Past};
+use crate::store::Store;
+
+/// How many queries read at once: each has a page of events in memory, which may be some megabytes.
+const MAX_READING: usize = 8;
+/// How many may wait for that: far fewer than the service works on at once, so that commands have their place.
+const MAX_WAITING: usize = 64;
+/// How long one may take, waiting included: as long as somebody waits for it.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// An article with fewer events is read again as quickly as it is remembered.
+const WORTH_A_BOOKMARK: u64 = 64;
 
 /// How a query is answered from the events of its article, of which there is at least one.
 trait FromEvents: Query {
     /// The article asked about.
     fn id(&self) -> AggregateId;
 
-    /// The answer from `events`, oldest first.
-    fn answer(&self, events: &[RecordedEvent]) -> Result<Self::Answer, Fault>;
+    /// The version before which it needs no event, if somebody knows the article as it was then.
+    fn behind(&self) -> u64;
+
+    /// The answer from its `past`, of which it reads as much as it needs.
+    fn answer<S: EventStore>(
+        &self,
+        past: &mut Past<'_, S>,
+    ) -> impl Future<Output = Result<Self::Answer, Fault>> + Send;
 }
 
 /// Why there is no answer.
@@ -30,62 +52,104 @@ enum Fault {
     /// A stored event cannot be read.
     #[error(transparent)]
     Event(#[from] eventsourcing::DecodeError),
+    /// The store could not be read.
+    #[error(transparent)]
+    Store(#[from] LoadError),
 }
 
 /// Answers every query until the server is stopped.
 pub(crate) async fn register(server: &RequestServer, store: &Store) -> anyhow::Result<()> {
-    serve::<GetHistory>(server, store).await?;
-    serve::<GetArticleAt>(server, store).await
+    let reader = Arc::new(Reader::new(store.clone()));
+    serve::<GetHistory>(server, &reader).await?;
+    serve::<GetArticleAt>(server, &reader).await
 }
 
-async fn serve<Q: FromEvents>(server: &RequestServer, store: &Store) -> anyhow::Result<()> {
-    let store = store.clone();
+async fn serve<Q: FromEvents>(
+    server: &RequestServer,
+    reader: &Arc<Reader<Store>>,
+) -> anyhow::Result<()> {
+    let reader = reader.clone();
     let handler = move |query: QueryEnvelope<Q>| {
-        let store = store.clone();
-        async move { read(&store, &query).await }
+        let reader = reader.clone();
+        async move { reader.read(&query).await }
     };
     Ok(server.query(handler).await?)
 }
 
-/// Answers `query` from what is stored now: the past has every position that anybody can know of.
-async fn read<Q: FromEvents>(
-    store: &Store,
-    query: &QueryEnvelope<Q>,
-) -> Result<QueryReply<Q::Answer>, ServiceError> {
-    let stream = StreamId::new(Q::CONTEXT, query.data.id());
-    let events = store.load(&stream, Head::default()).await.map_err(|error: LoadError| {
-        tracing::error!(error = format!("{:#}", anyhow::Error::from(error)), "query failed");
-        ServiceError::Unavailable
-    })?;
-    let Some(last) = events.last() else {
-        return Ok(QueryReply::Refused(ArticleRefusal::NotFound.into()));
-    };
-    let answer = may_read(&events, query.actor.as_ref()).and_then(|()| query.data.answer(&events));
-    match answer {
-        Ok(data) => Ok(QueryReply::Answered(Answer { position: last.position, data })),
-        Err(Fault::Refused(refusal)) => Ok(QueryReply::Refused(refusal)),
-        Err(error @ Fault::Event(_)) => {
-            tracing::error!(%error, "query failed");
-            Err(ServiceError::Internal)
+struct Reader<S> {
+    store: S,
+    bookmarks: Bookmarks,
+    places: Semaphore,
+    turns: Semaphore,
+}
+
+impl<S: EventStore> Reader<S> {
+    fn new(store: S) -> Self {
+        Self {
+            store,
+            bookmarks: Bookmarks::default(),
+            places: Semaphore::new(MAX_READING + MAX_WAITING),
+            turns: Semaphore::new(MAX_READING),
         }
     }
+
+    async fn read<Q: FromEvents>(
+        &self,
+        query: &QueryEnvelope<Q>,
+    ) -> Result<QueryReply<Q::Answer>, ServiceError> {
+        let Ok(_place) = self.places.try_acquire() else {
+            tracing::warn!("too many ask about the past");
+            return Err(ServiceError::Unavailable);
+        };
+        let reading = async {
+            let _turn = self.turns.acquire().await;
+            self.answer(query).await
+        };
+        let Ok(answer) = timeout(PATIENCE, reading).await else {
+            tracing::warn!("a query about the past took too long");
+            return Err(ServiceError::DeadlineExceeded);
+        };
+        match answer {
+            Ok(answer) => Ok(QueryReply::Answered(answer)),
+            Err(Fault::Refused(refusal)) => Ok(QueryReply::Refused(refusal)),
+            Err(error) => {
+                let answer = service_error(&error);
+                tracing::error!(
+                    error = format!("{:#}", anyhow::Error::from(error)),
+                    "query failed"
+                );
+                Err(answer)
+            }
+        }
+    }
+
+    /// Answers `query` from what is stored now: the past has every position that anybody can know of.
+    async fn answer<Q: FromEvents>(
+        &self,
+        query: &QueryEnvelope<Q>,
+    ) -> Result<Answer<Q::Answer>, Fault> {
+        let id = query.data.id();
+        let bookmark = self.bookmarks.find(id, query.data.behind());
+        let Some(mut past) = Past::open(&self.store, id, bookmark).await? else {
+            return Err(Refusal::from(ArticleRefusal::NotFound).into());
+        };
+        let position = past.position();
+        let at = |fault: Fault| match fault {
+            Fault::Refused(refusal) => Fault::Refused(refusal.at(position)),
+            fault => fault,
+        };
+        past.may_read(query.actor.as_ref()).map_err(at)?;
+        let data = query.data.answer(&mut past).await.map_err(at)?;
+        if past.has_more() && past.version() >= WORTH_A_BOOKMARK {
+            self.bookmarks.keep(past.bookmark());
+        }
+        Ok(Answer { position, data })
+    }
 }
 
-/// What was taken down is past for everybody but those who could change it.
-fn may_read(events: &[RecordedEvent], actor: Option<&Actor>) -> Result<(), Fault> {
-    let mut article = Article::default();
-    for event in events {
-        apply(&mut article, event)?;
+fn service_error(fault: &Fault) -> ServiceError {
+    match fault {
+        Fault::Store(_) => ServiceError::Unavailable,
+        Fault::Refused(_) | Fault::Event(_) => ServiceError::Internal,
     }
-    let is_theirs = |actor| article.is_of(actor);
-    if article.is_deleted() && !actor.is_some_and(is_theirs) {
-        return Err(Refusal::from(ArticleRefusal::Deleted).into());
-    }
-    Ok(())
-}
-
-/// `article` after `event`.
-fn apply(article: &mut Article, event: &RecordedEvent) -> Result<(), Fault> {
-    eventsourcing::Aggregate::apply(article, event.decode()?, &event.context());
-    Ok(())
 }

@@ -51,6 +51,20 @@ impl EventStore for Store {
         }
     }
 
+    async fn page(&self, stream: &StreamId, after: Head) -> Result<Vec<RecordedEvent>, LoadError> {
+        match self {
+            Self::JetStream(store) => store.page(stream, after).await,
+            Self::Postgres(store) => store.page(stream, after).await,
+        }
+    }
+
+    async fn last(&self, stream: &StreamId) -> Result<Option<RecordedEvent>, LoadError> {
+        match self {
+            Self::JetStream(store) => store.last(stream).await,
+            Self::Postgres(store) => store.last(stream).await,
+        }
+    }
+
     async fn append(
         &self,
         stream: &StreamId,

@@ -24,18 +24,26 @@ pub(crate) fn accepted<T>(reply: Result<Reply<T>, RequestError>) -> Result<Accep
     }
 }
 
-/// The answer to a query, or the problem with it.
+/// The read model's answer to a query, or the problem with it.
 pub(crate) fn answered<T>(
+    reply: Result<QueryReply<T>, RequestError>,
+) -> Result<Answer<T>, Problem> {
+    answered_from("the read model", reply)
+}
+
+/// The answer to a query about the past, or the problem with it.
+pub(crate) fn told<T>(reply: Result<QueryReply<T>, RequestError>) -> Result<Answer<T>, Problem> {
+    answered_from("the event store", reply)
+}
+
+fn answered_from<T>(
+    what: &str,
     reply: Result<QueryReply<T>, RequestError>,
 ) -> Result<Answer<T>, Problem> {
     match reply {
         Ok(QueryReply::Answered(answer)) => Ok(answer),
         Ok(QueryReply::Refused(refusal)) => Err(refused(refusal)),
-        Err(RequestError::TimedOut { .. }) => {
-            let detail = "the read model did not answer in time";
-            Err(Problem::new(StatusCode::GATEWAY_TIMEOUT, "timeout", detail).retry_after(1))
-        }
-        Err(error) => Err(failed(&error)),
+        Err(error) => Err(not_read(what, &error)),
     }
 }
 
@@ -96,6 +104,9 @@ pub(crate) fn refused(refusal: Refusal) -> Problem {
             errors.map(|error| serde_json::json!({ "field": error.field, "detail": error.detail }));
         problem = problem.with("errors", errors.collect::<Vec<_>>());
     }
+    if let Some(position) = refusal.position {
+        problem = problem.with_header(POSITION, position);
+    }
     if let Some(version) = refusal.current_version {
         problem = problem.with("current_version", version);
         if let Ok(etag) = HeaderValue::try_from(etag(version)) {
@@ -130,43 +141,70 @@ pub(crate) fn outcome_unknown(what: &str) -> Problem {
     Problem::new(StatusCode::GATEWAY_TIMEOUT, "outcome-unknown", detail).retry_after(1)
 }
 
+fn unavailable(code: &'static str, detail: impl Into<String>) -> Problem {
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, code, detail).retry_after(1)
+}
+
+fn timeout(code: &'static str, detail: impl Into<String>) -> Problem {
+    Problem::new(StatusCode::GATEWAY_TIMEOUT, code, detail).retry_after(1)
+}
+
+/// A read that was to come from `what`. It has no outcome to speak of.
+fn not_read(what: &str, error: &RequestError) -> Problem {
+    tracing::warn!(%error, "request over NATS failed");
+    let late = || format!("{what} did not answer in time");
+    match error {
+        RequestError::NoService { .. } => {
+            unavailable("service-unavailable", "the service for this is not running")
+        }
+        RequestError::TimedOut { .. } => timeout("timeout", late()),
+        RequestError::Service { error, .. } => match error {
+            ServiceError::Unavailable => {
+                unavailable("unavailable", format!("{what} is not available"))
+            }
+            ServiceError::DeadlineExceeded => timeout("deadline-exceeded", late()),
+            error => service_failed(*error),
+        },
+        RequestError::Malformed { .. } => Problem::internal(),
+    }
+}
+
+/// A write.
 fn failed(error: &RequestError) -> Problem {
     tracing::warn!(%error, "request over NATS failed");
-    let unavailable = |code: &'static str, detail: &str| {
-        Problem::new(StatusCode::SERVICE_UNAVAILABLE, code, detail).retry_after(1)
-    };
-    let timeout = |code: &'static str, detail: &str| {
-        Problem::new(StatusCode::GATEWAY_TIMEOUT, code, detail).retry_after(1)
-    };
     match error {
         RequestError::NoService { .. } => unavailable(
             "service-unavailable",
             "the service for this is not running; nothing was changed",
         ),
         RequestError::TimedOut { .. } => outcome_unknown("no answer in time"),
-        RequestError::Service { error, .. } => match error {
-            ServiceError::Unavailable => {
-                unavailable("unavailable", "the event store is not available; nothing was changed")
-            }
-            ServiceError::ProjectionBehind => unavailable(
-                "projection-behind",
-                "the read model has not reached the position that was asked for",
-            ),
-            ServiceError::Contended => {
-                unavailable("contended", "others keep changing this; nothing was changed")
-            }
-            ServiceError::InFlight => Problem::new(
-                StatusCode::CONFLICT,
-                "request-in-flight",
-                "a request with the same Idempotency-Key is being worked on",
-            )
-            .retry_after(1),
-            ServiceError::DeadlineExceeded => {
-                timeout("deadline-exceeded", "the request came too late; nothing was changed")
-            }
-            ServiceError::OutcomeUnknown => outcome_unknown("the store did not answer"),
-            ServiceError::Internal => Problem::internal(),
-        },
+        RequestError::Service { error, .. } => service_failed(*error),
         RequestError::Malformed { .. } => Problem::internal(),
+    }
+}
+
+fn service_failed(error: ServiceError) -> Problem {
+    match error {
+        ServiceError::Unavailable => {
+            unavailable("unavailable", "the event store is not available; nothing was changed")
+        }
+        ServiceError::ProjectionBehind => unavailable(
+            "projection-behind",
+            "the read model has not reached the position that was asked for",
+        ),
+        ServiceError::Contended => {
+            unavailable("contended", "others keep changing this; nothing was changed")
+        }
+        ServiceError::InFlight => Problem::new(
+            StatusCode::CONFLICT,
+            "request-in-flight",
+            "a request with the same Idempotency-Key is being worked on",
+        )
+        .retry_after(1),
+        ServiceError::DeadlineExceeded => {
+            timeout("deadline-exceeded", "the request came too late; nothing was changed")
+        }
+        ServiceError::OutcomeUnknown => outcome_unknown("the store did not answer"),
+        ServiceError::Internal => Problem::internal(),
     }
 }

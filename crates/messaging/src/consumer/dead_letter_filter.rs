@@ -34,7 +34,8 @@ impl DeadLetterFilter {
         *self == Self::default()
     }
 
-    /// The chosen ones of the page behind the sequence `after`: a caller who is in a hurry stops after any.
+    /// The chosen ones of the page behind the sequence `after`: a caller who is in a hurry stops after any. There is no
+    /// way to have them all at once, as they need not fit.
     pub async fn page(
         &self,
         letters: &DeadLetterBox,
@@ -44,17 +45,6 @@ impl DeadLetterFilter {
         let next = letters.last().map(|last| last.sequence);
         letters.retain(|letter| self.fits(letter));
         Ok(Chosen { letters, next })
-    }
-
-    /// All of the chosen ones, oldest first.
-    pub async fn all(&self, letters: &DeadLetterBox) -> Result<Vec<DeadLetter>, DeadLetterError> {
-        let (mut all, mut after) = (Vec::new(), 0);
-        loop {
-            let chosen = self.page(letters, after).await?;
-            all.extend(chosen.letters);
-            let Some(next) = chosen.next else { return Ok(all) };
-            after = next;
-        }
     }
 
     /// Consumer and aggregate are in the subject: the server has chosen by them.

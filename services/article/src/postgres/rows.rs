@@ -67,22 +67,62 @@ impl EventRow {
     }
 }
 
-/// The events of `stream` from number `version` on, oldest first.
+/// Which events of an aggregate are read.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Span {
+    /// From this version on.
+    From(u64),
+    /// The first of those from this version on: no more than may be in memory at once, and never only one of several.
+    PageFrom(u64),
+    /// The last one.
+    Last,
+}
+
+impl Span {
+    fn sql(self) -> &'static str {
+        match self {
+            Self::From(_) => concat!(
+                "SELECT ",
+                columns!(),
+                " FROM events AS e WHERE context = $1 AND aggregate_id = $2 AND version >= $3 ORDER BY version"
+            ),
+            // 64 behind the first, and no more behind a megabyte: events are smaller than half of one.
+            Self::PageFrom(_) => concat!(
+                "SELECT ",
+                columns!(),
+                " FROM (SELECT *, sum(octet_length(data)) OVER (ORDER BY version) - octet_length(data) AS before \
+                 FROM (SELECT * FROM events WHERE context = $1 AND aggregate_id = $2 AND version >= $3 \
+                 ORDER BY version LIMIT 65) AS first) AS e WHERE before < 1048576 ORDER BY version"
+            ),
+            Self::Last => concat!(
+                "SELECT ",
+                columns!(),
+                " FROM events AS e WHERE context = $1 AND aggregate_id = $2 AND version >= $3 \
+                 ORDER BY version DESC LIMIT 1"
+            ),
+        }
+    }
+
+    fn first(self) -> u64 {
+        match self {
+            Self::From(version) | Self::PageFrom(version) => version,
+            Self::Last => 0,
+        }
+    }
+}
+
+/// The events of `stream` in `span`, oldest first.
 pub(super) async fn read(
     database: impl PgExecutor<'_>,
     stream: &StreamId,
-    version: u64,
+    span: Span,
 ) -> Result<Vec<EventRow>, sqlx::Error> {
-    let rows = sqlx::query(concat!(
-        "SELECT ",
-        columns!(),
-        " FROM events AS e WHERE context = $1 AND aggregate_id = $2 AND version >= $3 ORDER BY version"
-    ))
-    .bind(stream.context.as_ref())
-    .bind(stream.aggregate_id.as_uuid())
-    .bind(number(version))
-    .fetch_all(database)
-    .await?;
+    let rows = sqlx::query(span.sql())
+        .bind(stream.context.as_ref())
+        .bind(stream.aggregate_id.as_uuid())
+        .bind(number(span.first()))
+        .fetch_all(database)
+        .await?;
     rows.iter().map(EventRow::from_row).collect()
 }
 

@@ -1,27 +1,34 @@
 use contracts::article::{Article as View, ArticleRefusal, At, GetArticleAt};
-use eventsourcing::{AggregateId, RecordedEvent, Refusal, RefusalKind};
+use eventsourcing::{AggregateId, EventStore, RecordedEvent, Refusal, RefusalKind};
 
-use super::{Fault, FromEvents, apply};
-use crate::domain::Article;
+use super::{Fault, FromEvents, past::Past};
 
 impl FromEvents for GetArticleAt {
     fn id(&self) -> AggregateId {
         self.id
     }
 
+    fn behind(&self) -> u64 {
+        match self.at {
+            At::Version(version) => version,
+            At::AsOf(_) => 0,
+        }
+    }
+
     /// Times are those of the decisions. Should a clock have gone back, the first event that is too late ends it:
     /// a version is never shown without those before it.
-    fn answer(&self, events: &[RecordedEvent]) -> Result<View, Fault> {
-        let is_past = |event: &&RecordedEvent| match self.at {
+    async fn answer<S: EventStore>(&self, past: &mut Past<'_, S>) -> Result<View, Fault> {
+        let is_past = |event: &RecordedEvent| match self.at {
             At::Version(version) => event.event.version <= version,
             At::AsOf(time) => event.event.time <= time,
         };
-        let mut article = Article::default();
-        let mut version = 0;
-        for event in events.iter().take_while(is_past) {
-            apply(&mut article, event)?;
-            version = event.event.version;
+        while let Some(event) = past.next().await? {
+            if !is_past(&event) {
+                break;
+            }
+            past.apply(&event)?;
         }
+        let (article, version) = (past.article(), past.version());
         match self.at {
             At::Version(wanted) if wanted != version => {
                 let detail = format!("there is no version {wanted} of this article");

@@ -1,10 +1,10 @@
 use contracts::article::{
     Article as View, Change, GetHistory, HistoryEntry, HistoryPage, MAX_PAGE,
 };
-use eventsourcing::{AggregateId, FieldError, RecordedEvent, Refusal};
+use eventsourcing::{AggregateId, EventStore, FieldError, RecordedEvent, Refusal};
 use serde_json::{Value, json};
 
-use super::{Fault, FromEvents, apply};
+use super::{Fault, FromEvents, past::Past};
 use crate::domain::Article;
 
 const DEFAULT_PAGE: u32 = 20;
@@ -16,30 +16,32 @@ impl FromEvents for GetHistory {
         self.id
     }
 
-    fn answer(&self, events: &[RecordedEvent]) -> Result<HistoryPage, Fault> {
+    fn behind(&self) -> u64 {
+        self.after.unwrap_or_default()
+    }
+
+    async fn answer<S: EventStore>(&self, past: &mut Past<'_, S>) -> Result<HistoryPage, Fault> {
         let limit = self.limit.unwrap_or(DEFAULT_PAGE);
         if !(1..=MAX_PAGE).contains(&limit) {
             let detail = format!("must be a whole number from 1 to {MAX_PAGE}");
             return Err(Refusal::invalid(vec![FieldError::new("limit", detail)]).into());
         }
-        let after = self.after.unwrap_or_default();
-        let (mut article, mut items, mut size) = (Article::default(), Vec::new(), 0);
-        for event in events {
-            if items.len() == limit as usize || size > MAX_BYTES {
-                let next = items.last().map(|last: &HistoryEntry| last.version);
-                return Ok(HistoryPage { items, next });
-            }
-            let before = fields(&article);
-            apply(&mut article, event)?;
-            if event.event.version > after {
-                let changes = changes(before, fields(&article));
+        let (mut items, mut size) = (Vec::new(), 0);
+        while items.len() < limit as usize && size <= MAX_BYTES {
+            let Some(event) = past.next().await? else { break };
+            let is_shown = event.event.version > self.behind();
+            let before = is_shown.then(|| fields(past.article()));
+            past.apply(&event)?;
+            if let Some(before) = before {
+                let changes = changes(before, fields(past.article()));
                 let length =
                     |change: &Change| change.from.to_string().len() + change.to.to_string().len();
                 size += changes.iter().map(length).sum::<usize>();
-                items.push(entry(event, changes));
+                items.push(entry(&event, changes));
             }
         }
-        Ok(HistoryPage { items, next: None })
+        let last = items.last().map(|last: &HistoryEntry| last.version);
+        Ok(HistoryPage { items, next: last.filter(|_| past.has_more()) })
     }
 }
 

@@ -1,6 +1,7 @@
 //! The article service on real servers: commands in, events out, whatever keeps the events.
 
 mod first_release;
+mod pages;
 mod postgres;
 mod races;
 mod relay;

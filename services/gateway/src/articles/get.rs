@@ -48,10 +48,11 @@ pub(crate) async fn get(
     Parameters(parameters): Parameters<GetParameters>,
 ) -> Result<Response, Problem> {
     let answer = match parameters.at()? {
-        None => gateway.queries.ask(&request.query(GetArticle { id })).await,
-        Some(at) => gateway.queries.ask(&request.query(GetArticleAt { id, at })).await,
+        None => reply::answered(gateway.queries.ask(&request.query(GetArticle { id })).await)?,
+        Some(at) => {
+            reply::told(gateway.queries.ask(&request.query(GetArticleAt { id, at })).await)?
+        }
     };
-    let answer = reply::answered(answer)?;
     let etag = reply::etag(answer.data.version);
     let unchanged = if_none_match.covers(&etag);
     let headers = ([(header::ETAG, etag)], reply::position(answer.position));

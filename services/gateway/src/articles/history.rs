@@ -31,7 +31,7 @@ pub(crate) async fn history(
     let limit = number("limit", parameters.limit, "must be a whole number from 1 to 100")?;
     let after = number("cursor", parameters.cursor, "must be the next of another page")?;
     let query = request.query(GetHistory { id, after, limit });
-    let answer = reply::answered(gateway.queries.ask(&query).await)?;
+    let answer = reply::told(gateway.queries.ask(&query).await)?;
     let next = answer.data.next.map(|next| (header::LINK, link::next(&uri, &next.to_string())));
     let position = reply::position(answer.position);
     Ok((position, AppendHeaders(next), axum::Json(answer.data)).into_response())

@@ -88,18 +88,30 @@ async fn execute(gateway: &Gateway, order: &Order) -> Result<Answer, DeadLetterE
     }
 }
 
-/// All dead letters of the aggregate of `letter`. Its consumer goes on by itself when the time is up.
+/// All dead letters of the aggregate of `letter`. Its consumer goes on by itself when the time is up; what it told
+/// before that counts.
 async fn redrive_aggregate(
     gateway: &Gateway,
     letter: &DeadLetter,
     end: Instant,
 ) -> consumer::Redriven {
     let (name, subject) = (&letter.consumer, &letter.message.subject);
-    let redriven = consumer::redrive_all(&gateway.connection, name, subject);
-    timeout_at(end, redriven).await.unwrap_or_else(|_| {
-        let failure = Some(format!("{name} is still at it; redriving again is safe"));
-        consumer::Redriven { done: 0, failure }
-    })
+    let mut all = consumer::Redriven::default();
+    while all.failure.is_none() {
+        let redriving = consumer::redrive(&gateway.connection, name, subject);
+        match timeout_at(end, redriving).await {
+            Ok(Ok(consumer::Redriven { done: 0, failure: None })) => break,
+            Ok(Ok(redriven)) => {
+                all.done += redriven.done;
+                all.failure = redriven.failure;
+            }
+            Ok(Err(error)) => all.failure = Some(error.to_string()),
+            Err(_) => {
+                all.failure = Some(format!("{name} is still at it; redriving again is safe"));
+            }
+        }
+    }
+    all
 }
 
 impl Answer {

@@ -3,6 +3,7 @@
 use std::{future::pending, time::Duration};
 
 use contracts::article::{CreateArticle, GetArticle};
+use eventsourcing::{QueryReply, Refusal, RefusalKind};
 use gateway::{GatewaySettings, Settings};
 use messaging::{RequestServer, ServiceError};
 use reqwest::RequestBuilder;
@@ -96,7 +97,27 @@ async fn every_error_of_a_service_has_its_status_and_says_no_more_than_it_should
         service.query::<GetArticle, _, _>(handler).await.expect("registered");
         service.ready().await.expect("ready");
         assert_eq!(problem(gateway.get()).await, (status, error.name().to_owned()));
+        if error == ServiceError::Unavailable {
+            let body: Value = gateway.get().send().await.expect("sent").json().await.expect("JSON");
+            assert_eq!(body["detail"], "the read model is not available");
+        }
     }
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_not_there_at_a_position() {
+    let gateway = TestGateway::start().await;
+    let connection = gateway.server.connect("projection").await;
+    let service = RequestServer::start(&connection, "projection").await.expect("started");
+    let handler = |_| async {
+        let refusal = Refusal::new(RefusalKind::NotFound, "article-not-found", "no such article");
+        Ok(QueryReply::Refused(refusal.at(7)))
+    };
+    service.query::<GetArticle, _, _>(handler).await.expect("registered");
+    service.ready().await.expect("ready");
+    let response = gateway.get().send().await.expect("answered");
+    assert_eq!(response.status(), 404);
+    assert_eq!(response.headers()["newswire-position"], "7");
 }
 
 #[tokio::test]

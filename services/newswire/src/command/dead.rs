@@ -1,16 +1,18 @@
 //! `newswire dead`: what consumers gave up on.
 
 mod choice;
+mod chosen;
 mod print;
+mod redrive;
 
-use std::{collections::BTreeSet, path::Path, process::ExitCode};
+use std::{path::Path, process::ExitCode};
 
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use messaging::{
     Connection,
-    consumer::{self, DeadLetter, DeadLetterBox, DeadLetterFilter},
+    consumer::{DeadLetterBox, DeadLetterFilter},
 };
 
 use self::choice::Choice;
@@ -72,7 +74,7 @@ async fn execute(connection: &Connection, command: &Command) -> anyhow::Result<E
     let letters = DeadLetterBox::new(connection.clone());
     match command {
         Command::List(choice) => {
-            choice.filter().all(&letters).await?.iter().for_each(print::line);
+            chosen::each(&letters, &choice.filter(), print::line).await?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Show { number } => {
@@ -81,78 +83,49 @@ async fn execute(connection: &Connection, command: &Command) -> anyhow::Result<E
             Ok(ExitCode::SUCCESS)
         }
         Command::Redrive { choice, scope } => {
-            let chosen = choose(&letters, &choice.filter(), scope).await?;
-            redrive(connection, &chosen, scope.dry_run).await
+            let aggregates = chosen::aggregates(&letters, &scope.filter(choice)?).await?;
+            if !scope.dry_run {
+                return Ok(redrive::redrive(connection, &aggregates).await);
+            }
+            for (consumer, subject) in &aggregates {
+                println!("would redrive {consumer} {subject}");
+            }
+            Ok(ExitCode::SUCCESS)
         }
         Command::Drop { choice, scope } => {
-            let chosen = choose(&letters, &choice.filter(), scope).await?;
-            drop_all(&letters, &chosen, scope.dry_run).await
+            let filter = scope.filter(choice)?;
+            if !scope.dry_run {
+                return drop_all(&letters, &chosen::numbers(&letters, &filter).await?).await;
+            }
+            chosen::each(&letters, &filter, |letter| {
+                print!("would drop ");
+                print::line(letter);
+            })
+            .await?;
+            Ok(ExitCode::SUCCESS)
         }
     }
 }
 
-async fn choose(
-    letters: &DeadLetterBox,
-    filter: &DeadLetterFilter,
-    scope: &Scope,
-) -> anyhow::Result<Vec<DeadLetter>> {
-    if filter.is_empty() && !scope.all {
-        bail!("choose by --consumer, --aggregate, --reason, --after or --before, or say --all");
+impl Scope {
+    /// What `choice` says, if it says anything.
+    fn filter(&self, choice: &Choice) -> anyhow::Result<DeadLetterFilter> {
+        let filter = choice.filter();
+        if filter.is_empty() && !self.all {
+            bail!("choose by --consumer, --aggregate, --reason, --after or --before, or say --all");
+        }
+        Ok(filter)
     }
-    Ok(filter.all(letters).await?)
 }
 
-/// Aggregate by aggregate: order matters within one only.
-async fn redrive(
-    connection: &Connection,
-    chosen: &[DeadLetter],
-    dry_run: bool,
-) -> anyhow::Result<ExitCode> {
-    let aggregates: BTreeSet<(&str, &str)> = chosen
-        .iter()
-        .map(|letter| (letter.consumer.as_str(), letter.message.subject.as_str()))
-        .collect();
-    if dry_run {
-        for (consumer, subject) in &aggregates {
-            println!("would redrive {consumer} {subject}");
-        }
-        return Ok(ExitCode::SUCCESS);
-    }
-    let progress = progress(aggregates.len(), "aggregates");
-    let (mut done, mut failures) = (0, 0);
-    for (consumer, subject) in aggregates {
-        let redriven = consumer::redrive_all(connection, consumer, subject).await;
-        done += redriven.done;
-        if let Some(failure) = redriven.failure {
-            failures += 1;
-            progress.suspend(|| eprintln!("{consumer} {subject}: {failure}"));
-        }
+async fn drop_all(letters: &DeadLetterBox, numbers: &[u64]) -> anyhow::Result<ExitCode> {
+    let progress = progress(numbers.len(), "dead letters");
+    for number in numbers {
+        letters.remove(*number).await?;
         progress.inc(1);
     }
     progress.finish_and_clear();
-    println!("{done} redriven, {failures} aggregates still fail");
-    Ok(if failures == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-async fn drop_all(
-    letters: &DeadLetterBox,
-    chosen: &[DeadLetter],
-    dry_run: bool,
-) -> anyhow::Result<ExitCode> {
-    if dry_run {
-        for letter in chosen {
-            print!("would drop ");
-            print::line(letter);
-        }
-        return Ok(ExitCode::SUCCESS);
-    }
-    let progress = progress(chosen.len(), "dead letters");
-    for letter in chosen {
-        letters.remove(letter.sequence).await?;
-        progress.inc(1);
-    }
-    progress.finish_and_clear();
-    println!("{} dropped", chosen.len());
+    println!("{} dropped", numbers.len());
     Ok(ExitCode::SUCCESS)
 }
 

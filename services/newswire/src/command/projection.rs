@@ -67,15 +67,15 @@ async fn execute(connection: &Connection, command: &Command) -> anyhow::Result<E
                 print::status(&status);
                 return Ok(ExitCode::SUCCESS);
             }
-            follow::follow(connection, &status).await
+            follow::follow(connection, status).await
         }
         Command::Promote => {
             let status = ask(connection, Question::Promote).await?;
-            follow::follow(connection, &status).await
+            follow::follow(connection, status).await
         }
         Command::Rollback => {
             let status = ask(connection, Question::Rollback).await?;
-            follow::follow(connection, &status).await
+            follow::follow(connection, status).await
         }
         Command::Cancel => {
             print::status(&ask(connection, Question::Cancel).await?);

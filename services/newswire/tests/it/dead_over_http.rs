@@ -246,7 +246,11 @@ async fn a_redrive_brings_back_an_article_that_the_read_model_gave_up_on() {
 
 #[tokio::test]
 async fn a_redrive_of_many_articles_is_done_by_several_requests() {
-    let all = Installation::start().await;
+    let mut all = Installation::start().await;
+    // What ends a request shall be the number of articles, however slow the machine is.
+    all.kill("gateway");
+    all.run_with("gateway", &[("NEWSWIRE__GATEWAY__COMMAND_TIMEOUT_MS", "25000")]);
+    all.ready().await;
     for _ in 0..101 {
         let subject = format!("dead.nobody.events.article.{}", article_id());
         all.server.store(&subject, &[], "{}").await;

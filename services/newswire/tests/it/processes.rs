@@ -58,7 +58,13 @@ impl Installation {
 
     /// Starts a service (again).
     pub fn run(&mut self, service: &'static str) {
+        self.run_with(service, &[]);
+    }
+
+    /// The same with settings of its own.
+    pub fn run_with(&mut self, service: &'static str, settings: &[(&str, &str)]) {
         let mut command = self.command(service, service);
+        command.envs(settings.iter().copied());
         let log = self.dir.path().join(format!("{service}.log"));
         let log = fs::OpenOptions::new().create(true).append(true).open(log).expect("a log file");
         let child = command.stderr(log).spawn().expect("the service starts");

@@ -108,6 +108,8 @@ async fn an_articles_past_can_be_read_and_gone_back_to() {
         (missing.status, &missing.body["type"]),
         (404, &json!("urn:newswire:problem:version-not-found"))
     );
+    let position = page.header("newswire-position");
+    assert_eq!(missing.header("newswire-position"), position, "also of what is not there");
     for wrong in [
         "?version=x",
         "?as_of=yesterday",

@@ -1,58 +1,100 @@
+#[cfg(test)]
+mod tests;
+
 use std::{process::ExitCode, time::Duration};
 
 use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressStyle};
 use messaging::Connection;
 use projection::control::{GenerationStatus, Question, State, Status};
+use tokio::time::Instant;
 
 use super::{ask, print};
 
 /// How often one looks.
 const POLL: Duration = Duration::from_millis(500);
+/// How long the service may say nothing: it may restart meanwhile, and goes on with the rebuild.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Follows the generation that is being built until it is live, held or has failed. Ending this command does not end the
 /// rebuild.
-pub(super) async fn follow(connection: &Connection, status: &Status) -> anyhow::Result<ExitCode> {
-    let building = |status: &Status| {
-        let mut generations = status.generations.iter();
-        generations.find(|generation| generation.state == State::Building).cloned()
-    };
-    let Some(GenerationStatus { number, .. }) = building(status) else {
+pub(super) async fn follow(connection: &Connection, status: Status) -> anyhow::Result<ExitCode> {
+    let is_built = |generation: &&GenerationStatus| generation.state == State::Building;
+    let Some(number) = status.generations.iter().find(is_built).map(|built| built.number) else {
         // It was done before anybody could look.
-        print::status(status);
+        print::status(&status);
         return Ok(ExitCode::SUCCESS);
     };
+    let last = watch(number, status, || ask(connection, Question::Status)).await?;
+    let generation = find(&last, number)?;
+    println!("{}", print::line(generation, &last));
+    let is_good =
+        generation.state == State::Live || (generation.held && generation.reason.is_none());
+    if is_good {
+        return Ok(ExitCode::SUCCESS);
+    }
+    let (word, reason) = (print::word(generation), generation.reason.as_deref());
+    eprintln!("generation {number} is {word}: {}", reason.unwrap_or("nobody says why"));
+    Ok(ExitCode::FAILURE)
+}
+
+/// Asks again and again until nothing more will happen to the generation `number` by itself; tells how things are then.
+async fn watch<F>(number: i32, mut status: Status, ask: impl Fn() -> F) -> anyhow::Result<Status>
+where
+    F: Future<Output = anyhow::Result<Status>>,
+{
     let bar = bar();
-    let mut status = status.clone();
+    let goal = live_position(&status);
+    let mut heard = Instant::now();
     loop {
-        let generation = find(&status, number).context("the generation is gone")?;
+        let generation = find(&status, number)?;
         bar.set_length(status.last_position);
         bar.set_position(generation.position.unwrap_or(0));
-        let is_held = generation.held && is_caught_up(&generation, &status);
-        if generation.state != State::Building || is_held {
+        if is_done(generation, goal) {
             bar.finish_and_clear();
-            println!("{}", print::line(&generation, &status));
-            let is_good =
-                generation.state == State::Live || (generation.held && generation.reason.is_none());
-            return Ok(if is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+            return Ok(status);
         }
         tokio::time::sleep(POLL).await;
-        // The service may restart meanwhile, and goes on with the rebuild.
-        match ask(connection, Question::Status).await {
-            Ok(new) => status = new,
-            Err(error) => bar.set_message(error.to_string()),
+        match ask().await {
+            Ok(new) => {
+                (status, heard) = (new, Instant::now());
+                bar.set_message("");
+            }
+            Err(error) if heard.elapsed() >= PATIENCE => {
+                bar.finish_and_clear();
+                let seconds = PATIENCE.as_secs();
+                let what = format!("no word of generation {number} for {seconds} s, it may go on");
+                return Err(error.context(what));
+            }
+            Err(error) => complain(&bar, &error),
         }
     }
 }
 
-fn find(status: &Status, number: i32) -> Option<GenerationStatus> {
-    status.generations.iter().find(|generation| generation.number == number).cloned()
+/// Says it on a terminal as long as it lasts, and elsewhere once.
+fn complain(bar: &ProgressBar, error: &anyhow::Error) {
+    if bar.message().is_empty() && bar.is_hidden() {
+        eprintln!("{error:#}; asking again");
+    }
+    bar.set_message(error.to_string());
 }
 
-/// Whether it is as far as the live one.
-fn is_caught_up(generation: &GenerationStatus, status: &Status) -> bool {
-    let live = status.generations.iter().find(|generation| generation.state == State::Live);
-    live.is_none_or(|live| generation.position >= live.position)
+/// Whether somebody has to do something now, or nobody any more. One that is held from the start goes on until it has
+/// `goal`: the live one is always a little ahead.
+fn is_done(generation: &GenerationStatus, goal: Option<u64>) -> bool {
+    let waits = generation.reason.is_some() || generation.position >= goal;
+    generation.state != State::Building || (generation.held && waits)
+}
+
+fn find(status: &Status, number: i32) -> anyhow::Result<&GenerationStatus> {
+    let mut generations = status.generations.iter();
+    generations.find(|generation| generation.number == number).context("the generation is gone")
+}
+
+/// How far the live generation is.
+fn live_position(status: &Status) -> Option<u64> {
+    let mut generations = status.generations.iter();
+    generations.find(|generation| generation.state == State::Live)?.position
 }
 
 /// A bar on a terminal, nothing elsewhere.

@@ -27,7 +27,7 @@ pub(super) fn line(generation: &GenerationStatus, status: &Status) -> String {
     format!(
         "{:>4}  {:<8}  version {}  {position}  since {}{}{}",
         generation.number,
-        if generation.held { "held" } else { name(generation.state) },
+        word(generation),
         generation.version,
         generation.changed_at,
         skipped.unwrap_or_default(),
@@ -35,8 +35,12 @@ pub(super) fn line(generation: &GenerationStatus, status: &Status) -> String {
     )
 }
 
-fn name(state: State) -> &'static str {
-    match state {
+/// How it is, in a word.
+pub(super) fn word(generation: &GenerationStatus) -> &'static str {
+    if generation.held {
+        return "held";
+    }
+    match generation.state {
         State::Building => "building",
         State::Live => "live",
         State::Previous => "previous",

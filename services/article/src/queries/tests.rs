@@ -1,0 +1,147 @@
+use std::sync::{
+    Mutex,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use contracts::article::{At, CONTEXT, HistoryPage};
+use eventsourcing::{
+    AppendError, CommandId, Commit, CorrelationId, Fingerprint, Head, MemoryEventStore, Metadata,
+    NewEvent, RecordedEvent, StreamId,
+};
+use serde_json::json;
+use time::OffsetDateTime;
+
+use super::*;
+
+/// How many events a page has here.
+const PAGE: usize = 10;
+
+/// A store that can hold no history as a whole; counts what was read.
+#[derive(Default)]
+struct Paged {
+    inner: MemoryEventStore,
+    read: AtomicUsize,
+    reading: Mutex<Readers>,
+}
+
+/// How many read a page, and how many did at most.
+#[derive(Default)]
+struct Readers {
+    now: usize,
+    most: usize,
+}
+
+impl EventStore for Paged {
+    async fn load(&self, _: &StreamId, _: Head) -> Result<Vec<RecordedEvent>, LoadError> {
+        panic!("a whole history is loaded")
+    }
+
+    async fn page(&self, stream: &StreamId, after: Head) -> Result<Vec<RecordedEvent>, LoadError> {
+        {
+            let mut reading = self.reading.lock().expect("not poisoned");
+            reading.now += 1;
+            reading.most = reading.most.max(reading.now);
+        }
+        tokio::task::yield_now().await;
+        let mut page = self.inner.load(stream, after).await?;
+        page.truncate(PAGE);
+        self.read.fetch_add(page.len(), Ordering::Relaxed);
+        self.reading.lock().expect("not poisoned").now -= 1;
+        Ok(page)
+    }
+
+    async fn last(&self, stream: &StreamId) -> Result<Option<RecordedEvent>, LoadError> {
+        self.inner.last(stream).await
+    }
+
+    async fn append(&self, _: &StreamId, _: Head, _: Commit) -> Result<Head, AppendError> {
+        panic!("a query stores something")
+    }
+}
+
+/// An article with so many versions.
+async fn article(versions: u64) -> (Reader<Paged>, AggregateId) {
+    let (store, id) = (Paged::default(), CommandId::generate().creates(CONTEXT));
+    let events = (1..=versions).map(|version| event(id, version)).collect::<Vec<_>>();
+    let stream = StreamId::new(CONTEXT, id);
+    store.inner.append(&stream, Head::default(), events.into()).await.expect("stored");
+    (Reader::new(store), id)
+}
+
+fn event(id: AggregateId, version: u64) -> NewEvent {
+    let command = CommandId::generate();
+    let (event_type, schema_version) =
+        if version == 1 { ("article.created", 2) } else { ("article.updated", 1) };
+    let data = json!({
+        "title": format!("version {version}"), "content": "C", "author_id": "ann",
+        "slug": null, "tags": (version == 1).then_some(["first"]),
+    });
+    NewEvent {
+        id: command.event_id(id, 0),
+        event_type: event_type.to_owned(),
+        schema_version,
+        version,
+        time: OffsetDateTime::now_utc(),
+        metadata: Metadata {
+            correlation_id: CorrelationId::generate(),
+            causation_id: command,
+            fingerprint: Fingerprint::of("test", b""),
+            user_id: test_support::user("ann"),
+            traceparent: None,
+        },
+        data: data.to_string().into_bytes(),
+    }
+}
+
+async fn ask<Q: FromEvents>(reader: &Reader<Paged>, query: Q) -> Q::Answer {
+    match reader.read(&QueryEnvelope::new(query)).await {
+        Ok(QueryReply::Answered(answer)) => answer.data,
+        Ok(QueryReply::Refused(refusal)) => panic!("refused: {refusal}"),
+        Err(error) => panic!("failed: {error}"),
+    }
+}
+
+#[tokio::test]
+async fn who_turns_the_pages_of_a_long_history_reads_it_about_once() {
+    const LENGTH: u64 = 1000;
+    let (reader, id) = article(LENGTH).await;
+    let (mut after, mut versions) = (None, Vec::new());
+    loop {
+        let page: HistoryPage = ask(&reader, GetHistory { id, after, limit: Some(50) }).await;
+        for entry in &page.items {
+            let from = entry.changes[0].from.as_str().unwrap_or_default().to_owned();
+            let before = entry.version - 1;
+            let title = if before == 0 { String::new() } else { format!("version {before}") };
+            assert_eq!(from, title, "{entry:?}");
+        }
+        versions.extend(page.items.iter().map(|entry| entry.version));
+        let Some(next) = page.next else { break };
+        after = Some(next);
+    }
+    assert_eq!(versions, (1..=LENGTH).collect::<Vec<_>>());
+    let read = reader.store.read.load(Ordering::Relaxed);
+    assert!(read < 1500, "{read} events were read");
+}
+
+#[tokio::test]
+async fn a_version_is_made_of_what_came_before_it_and_no_more_is_read() {
+    let (reader, id) = article(500).await;
+    for version in [5, 305, 300, 310] {
+        let then = ask(&reader, GetArticleAt { id, at: At::Version(version) }).await;
+        assert_eq!((then.version, then.title), (version, format!("version {version}")));
+        assert_eq!(then.tags, ["first"]);
+    }
+    let read = reader.store.read.load(Ordering::Relaxed);
+    assert!(read < 700, "{read} events were read");
+}
+
+#[tokio::test]
+async fn few_read_at_once_and_the_others_wait_for_their_turn() {
+    let (reader, id) = article(100).await;
+    let asked = (0..MAX_READING + MAX_WAITING)
+        .map(|_| ask(&reader, GetHistory { id, after: Some(95), limit: None }));
+    for page in futures_util::future::join_all(asked).await {
+        assert_eq!((page.items.len(), page.next), (5, None));
+    }
+    assert_eq!(reader.store.reading.lock().expect("not poisoned").most, MAX_READING);
+}
