@@ -26,4 +26,4 @@ pub use dead_letter_box::{DeadLetter, DeadLetterBox};
 pub use dead_letter_filter::{Chosen, DeadLetterFilter};
 pub use projector::{ConsumerError, Projector, Rejected, decode, run_projector};
 pub use reaction::{Outcome, Reaction, run_reaction};
-pub use redrive::{RedriveError, Redriven, redrive, redrive_all};
+pub use redrive::{RedriveError, Redriven, redrive};

@@ -120,7 +120,7 @@ impl<D: Database> Reader<D> {
         };
         match Q::answer(question, seen.data) {
             Ok(data) => Ok(QueryReply::Answered(Answer { position: seen.position, data })),
-            Err(Fault::Refused(refusal)) => Ok(QueryReply::Refused(refusal)),
+            Err(Fault::Refused(refusal)) => Ok(QueryReply::Refused(refusal.at(seen.position))),
             Err(error @ Fault::Row(_)) => {
                 tracing::error!(%error, "query failed");
                 Err(ServiceError::Internal)

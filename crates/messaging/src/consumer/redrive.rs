@@ -74,24 +74,6 @@ pub async fn redrive(
     serde_json::from_slice(&answer.payload).map_err(malformed)
 }
 
-/// The same until none is left or one fails; whatever keeps it from going on is the failure. It may take long.
-pub async fn redrive_all(connection: &Connection, consumer: &str, subject: &str) -> Redriven {
-    let mut all = Redriven::default();
-    loop {
-        match redrive(connection, consumer, subject).await {
-            Ok(Redriven { done: 0, failure: None }) => return all,
-            Ok(Redriven { done, failure }) => {
-                all.done += done;
-                all.failure = failure;
-            }
-            Err(error) => all.failure = Some(error.to_string()),
-        }
-        if all.failure.is_some() {
-            return all;
-        }
-    }
-}
-
 /// A consumer's side: the orders that it gets.
 pub(crate) struct Orders {
     connection: Connection,
