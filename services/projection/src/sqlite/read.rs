@@ -4,7 +4,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use eventsourcing::UserId;
 use futures_util::TryStreamExt;
-use sqlx::{FromRow, QueryBuilder, Row as _, Sqlite, SqlitePool, Transaction};
+use sqlx::{Acquire, FromRow, QueryBuilder, Row as _, Sqlite, SqlitePool, Transaction};
 use uuid::Uuid;
 
 use crate::tables::{ArticleRow, AuthorRow, DatabaseError, DayRow, ListPage, Seen, Skipped};
@@ -19,9 +19,9 @@ pub(super) async fn position(readers: &SqlitePool) -> Result<u64, DatabaseError>
 }
 
 /// A transaction on one state of all tables, and that state's position.
-pub(super) async fn begin(
-    readers: &SqlitePool,
-) -> Result<(Transaction<'static, Sqlite>, u64), DatabaseError> {
+pub(super) async fn begin<'c>(
+    readers: impl Acquire<'c, Database = Sqlite>,
+) -> Result<(Transaction<'c, Sqlite>, u64), DatabaseError> {
     let mut tables = readers.begin().await?;
     let position = sqlx::query_scalar(POSITION).fetch_one(&mut *tables).await?;
     Ok((tables, number(position)?))

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use sqlx::{QueryBuilder, Sqlite, SqlitePool};
+use sqlx::{QueryBuilder, Sqlite, SqliteConnection, SqlitePool};
 
 use super::read::{SUMMARY, begin};
 use crate::tables::{DatabaseError, Found, MARKS, SearchPage, Seen};
@@ -16,10 +16,28 @@ pub(super) async fn search(
     searchers: &SqlitePool,
     page: &SearchPage,
 ) -> Result<Seen<Found>, DatabaseError> {
-    let (mut tables, position) = begin(searchers).await?;
-    // The next search on this connection sets another.
-    let deadline = Instant::now() + MAX_TIME;
-    tables.lock_handle().await?.set_progress_handler(STEPS, move || Instant::now() < deadline);
+    search_within(searchers, page, MAX_TIME).await
+}
+
+async fn search_within(
+    searchers: &SqlitePool,
+    page: &SearchPage,
+    max_time: Duration,
+) -> Result<Seen<Found>, DatabaseError> {
+    let mut connection = searchers.acquire().await?;
+    // Before anything else: a search that was given up has left its own.
+    let deadline = Instant::now() + max_time;
+    connection.lock_handle().await?.set_progress_handler(STEPS, move || Instant::now() < deadline);
+    let found = search_on(&mut connection, page).await;
+    connection.lock_handle().await?.remove_progress_handler();
+    found
+}
+
+async fn search_on(
+    connection: &mut SqliteConnection,
+    page: &SearchPage,
+) -> Result<Seen<Found>, DatabaseError> {
+    let (mut tables, position) = begin(connection).await?;
     let newest = if let Some(newest) = page.newest {
         newest
     } else {
@@ -65,6 +83,29 @@ fn phrases(words: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{sqlite::SqliteTables, tables::Tables as _};
+
+    #[tokio::test]
+    async fn a_search_that_takes_too_long_ends_and_the_next_one_does_not() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let tables = SqliteTables::open(folder.path().join("tables.db")).await.expect("opened");
+        for statement in [
+            "WITH RECURSIVE numbers (number) AS (SELECT 1 UNION ALL SELECT number + 1 FROM numbers LIMIT 5000)
+             INSERT INTO articles SELECT number, randomblob(16), 'T', 'the', 'ann', NULL, '[]', 1, '', '', 0 FROM numbers",
+            "INSERT INTO articles_search (articles_search) VALUES ('rebuild')",
+        ] {
+            sqlx::query(statement).execute(&tables.writer).await.expect("executed");
+        }
+        let page = SearchPage { words: vec!["the".to_owned()], limit: 1, ..SearchPage::default() };
+        // Often enough that each connection has had both.
+        for _ in 0..5 {
+            let ended = search_within(&tables.searchers, &page, Duration::ZERO).await;
+            assert!(ended.is_err(), "it has looked at 5000 articles");
+            let found = search(&tables.searchers, &page).await.expect("found");
+            assert_eq!(found.data.hits.len(), 1);
+        }
+        tables.close().await;
+    }
 
     #[test]
     fn nothing_that_is_looked_for_is_an_operator() {
