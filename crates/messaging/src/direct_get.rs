@@ -6,7 +6,7 @@ use async_nats::{
     Message, header,
     jetstream::{
         message::StreamMessage,
-        stream::{LastRawMessageErrorKind, RawMessageErrorKind},
+        stream::{RawMessageError, RawMessageErrorKind, Stream},
     },
 };
 use eventsourcing::StoreError;
@@ -45,16 +45,8 @@ pub(crate) async fn last(
     stream: &str,
     subject: &str,
 ) -> Result<Option<StreamMessage>, StoreError> {
-    let failed = |source: Box<dyn std::error::Error + Send + Sync>| {
-        StoreError::new("reading the last message of a subject", source)
-    };
-    let stream = connection.jetstream.get_stream_no_info(stream).await;
-    let stream = stream.map_err(|error| failed(error.into()))?;
-    match stream.get_last_raw_message_by_subject(subject).await {
-        Ok(last) => Ok(Some(last)),
-        Err(error) if error.kind() == LastRawMessageErrorKind::NoMessageFound => Ok(None),
-        Err(error) => Err(failed(error.into())),
-    }
+    let last = async |stream: Stream<()>| stream.get_last_raw_message_by_subject(subject).await;
+    from_leader(connection, stream, "reading the last message of a subject", last).await
 }
 
 /// The first message of `subject` in `stream`, from the leader.
@@ -63,16 +55,9 @@ pub(crate) async fn first(
     stream: &str,
     subject: &str,
 ) -> Result<Option<StreamMessage>, StoreError> {
-    let failed = |source: Box<dyn std::error::Error + Send + Sync>| {
-        StoreError::new("reading the first message of a subject", source)
-    };
-    let stream = connection.jetstream.get_stream_no_info(stream).await;
-    let stream = stream.map_err(|error| failed(error.into()))?;
-    match stream.get_first_raw_message_by_subject(subject, 1).await {
-        Ok(first) => Ok(Some(first)),
-        Err(error) if error.kind() == RawMessageErrorKind::NoMessageFound => Ok(None),
-        Err(error) => Err(failed(error.into())),
-    }
+    let first =
+        async |stream: Stream<()>| stream.get_first_raw_message_by_subject(subject, 1).await;
+    from_leader(connection, stream, "reading the first message of a subject", first).await
 }
 
 /// The message at `position` of `stream`, from the leader.
@@ -81,15 +66,22 @@ pub(crate) async fn at(
     stream: &str,
     position: u64,
 ) -> Result<Option<StreamMessage>, StoreError> {
-    let failed = |source: Box<dyn std::error::Error + Send + Sync>| {
-        StoreError::new("reading a message of a stream", source)
-    };
+    let at = async |stream: Stream<()>| stream.get_raw_message(position).await;
+    from_leader(connection, stream, "reading a message of a stream", at).await
+}
+
+async fn from_leader(
+    connection: &Connection,
+    stream: &str,
+    act: &'static str,
+    get: impl AsyncFnOnce(Stream<()>) -> Result<StreamMessage, RawMessageError>,
+) -> Result<Option<StreamMessage>, StoreError> {
     let stream = connection.jetstream.get_stream_no_info(stream).await;
-    let stream = stream.map_err(|error| failed(error.into()))?;
-    match stream.get_raw_message(position).await {
+    let stream = stream.map_err(|error| StoreError::new(act, error))?;
+    match get(stream).await {
         Ok(message) => Ok(Some(message)),
         Err(error) if error.kind() == RawMessageErrorKind::NoMessageFound => Ok(None),
-        Err(error) => Err(failed(error.into())),
+        Err(error) => Err(StoreError::new(act, error)),
     }
 }
 

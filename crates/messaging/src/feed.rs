@@ -26,7 +26,7 @@ use crate::{
     names,
 };
 
-/// The pause before the stream is opened again after an error.
+/// The pause before the stream is opened again after an error. It is also what two readers of one name have in turn.
 const REOPEN_PAUSE: Duration = Duration::from_millis(250);
 /// How long the server keeps the consumer of a reader that is gone.
 const INACTIVE: Duration = Duration::from_secs(30);
@@ -201,27 +201,33 @@ impl FeedReader {
     /// The next message. Safe to cancel.
     pub async fn next(&mut self) -> StreamMessage {
         loop {
-            let problem = match self.receive().await {
-                Ok(message) => match self.take(message) {
+            match self.receive().await {
+                Ok(Some(message)) => match self.take(message) {
                     Some(message) => return message,
                     None => continue,
                 },
-                Err(problem) => problem,
-            };
-            tracing::info!(reason = problem, position = self.position, "opening the feed again");
+                // A server that restarted has forgotten the consumer; waiting for it to be missed takes long.
+                Ok(None) => tracing::info!(position = self.position, "opening the feed again"),
+                Err(reason) => {
+                    tracing::info!(reason, position = self.position, "opening the feed again");
+                    // Somebody else may have opened it, and may go on before he is disturbed.
+                    tokio::time::sleep(REOPEN_PAUSE).await;
+                }
+            }
             self.reopen().await;
         }
     }
 
-    async fn receive(&mut self) -> Result<Message, String> {
+    /// What the server sends; `None` when the connection is a new one.
+    async fn receive(&mut self) -> Result<Option<Message>, String> {
         if self.delivered == LOST {
             return Err("a message was lost on the way".to_owned());
         }
         tokio::select! {
             // A server that restarted has forgotten the consumer; waiting for it to be missed takes long.
-            () = self.feed.connection.renewed(self.connects) => Err("the connection is a new one".to_owned()),
+            () = self.feed.connection.renewed(self.connects) => Ok(None),
             message = self.messages.next() => match message {
-                Some(Ok(message)) => Ok(message),
+                Some(Ok(message)) => Ok(Some(message)),
                 Some(Err(error)) => Err(error.to_string()),
                 None => Err("it ended".to_owned()),
             },

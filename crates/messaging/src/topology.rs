@@ -20,8 +20,8 @@ const OPERATION_AGE: Duration = Duration::from_hours(24);
 const MAX_QUEUED_BYTES: i64 = 1024 * 1024 * 1024;
 /// How many commands may wait.
 const MAX_QUEUED: i64 = 1_000_000;
-/// How many bytes of dead letters are kept.
-const MAX_DEAD_BYTES: i64 = 4 * 1024 * 1024 * 1024;
+/// How many bytes of dead letters are kept. The server sets as much of its disk aside.
+const MAX_DEAD_BYTES: i64 = 1024 * 1024 * 1024;
 
 /// A stream could not be created or updated.
 #[derive(Debug, thiserror::Error)]

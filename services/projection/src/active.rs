@@ -53,7 +53,7 @@ async fn write<D: Database>(
         let work = async {
             tokio::select! {
                 () = lost.cancelled() => return Ok(()),
-                () = live.ours() => {}
+                () = writable(live, follower) => {}
             }
             let result = run_projector(connection, &projector, &lost).await;
             lost.cancel();
@@ -63,6 +63,16 @@ async fn write<D: Database>(
         result?;
     }
     Ok(())
+}
+
+/// Waits until it is known which generation is live, and that this code may write it.
+async fn writable<D: Database>(live: &Live<D>, follower: &Follower<D>) {
+    // Whoever had the lease before may have switched a moment ago.
+    while let Err(error) = follower.look().await {
+        tracing::warn!(%error, "reading the catalog of generations failed");
+        tokio::time::sleep(QUESTION).await;
+    }
+    live.ours().await;
 }
 
 /// What a replica needs to ask for the lease.
@@ -76,7 +86,7 @@ impl<D: Database> Claim<'_, D> {
     /// Takes or keeps the lease, if there is something to do with it; an answer that comes too late is none.
     async fn ask(&self) -> Result<Option<i64>, DatabaseError> {
         let asked = async {
-            if self.follower.has_work().await? {
+            if self.follower.has_work() {
                 return self.database.lease(self.holder, LEASE).await;
             }
             self.database.release(self.holder).await?;
@@ -112,7 +122,7 @@ impl<D: Database> Claim<'_, D> {
             match self.ask().await {
                 Ok(Some(current)) if current == epoch => renewed = tokio::time::Instant::now(),
                 Ok(_) => {
-                    tracing::warn!(epoch, "another replica writes the read model now");
+                    tracing::warn!(epoch, "this replica does not write the read model any more");
                     return lost.cancel();
                 }
                 Err(error) if renewed.elapsed() > LEASE => {

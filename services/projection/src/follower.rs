@@ -11,11 +11,14 @@ use crate::{
     live::Live,
     projector::VERSION,
     rebuild::Rebuild,
-    tables::DatabaseError,
+    tables::{DatabaseError, Tables as _},
 };
 
 /// How often the catalog is looked at.
 const POLL: Duration = Duration::from_millis(250);
+
+/// How long a look may take.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// What the catalog said last.
 #[derive(Debug)]
@@ -44,11 +47,11 @@ impl<D: Database> Follower<D> {
     pub(crate) async fn run(&self, stop: &CancellationToken) {
         while !stop.is_cancelled() {
             let problem = self.look().await.err().map(|error| error.to_string());
-            if let Some(error) = &problem {
-                tracing::warn!(error, "reading the catalog of generations failed");
-            }
             self.problem.send_if_modified(|before| {
                 let is_news = *before != problem;
+                if let Some(error) = problem.as_ref().filter(|_| is_news) {
+                    tracing::warn!(error, "reading the catalog of generations failed");
+                }
                 *before = problem;
                 is_news
             });
@@ -59,21 +62,27 @@ impl<D: Database> Follower<D> {
         }
     }
 
-    /// Whether there is anything that this code may write, as the catalog says now. Nothing when newer code has filled
+    /// Whether there is anything that this code may write, as the catalog said last. Nothing when newer code has filled
     /// what is live, unless older code is asked to take its place.
-    pub(crate) async fn has_work(&self) -> Result<bool, DatabaseError> {
-        self.look().await?;
+    pub(crate) fn has_work(&self) -> bool {
         let building =
             |found: &Generation| found.state == State::Building && found.version == VERSION;
-        Ok(self.live.current().version <= VERSION || self.generations.borrow().iter().any(building))
+        self.live.current().version <= VERSION || self.generations.borrow().iter().any(building)
     }
 
-    async fn look(&self) -> Result<(), DatabaseError> {
+    /// Looks at the catalog, and at the position of what is live.
+    pub(crate) async fn look(&self) -> Result<(), DatabaseError> {
+        let look = tokio::time::timeout(PATIENCE, self.look_around());
+        look.await.unwrap_or(Err(DatabaseError::PoolTimedOut))
+    }
+
+    async fn look_around(&self) -> Result<(), DatabaseError> {
         let generations = self.live.database().generations().await?;
         if self.live.follow(&generations).await? {
             tracing::info!(number = self.live.current().number, "another generation is live");
         }
         self.generations.send_replace(Arc::new(generations));
+        self.live.announce(self.live.current().tables.position().await?);
         Ok(())
     }
 

@@ -20,7 +20,10 @@ mod time;
 use std::{path::PathBuf, time::Duration};
 
 use anyhow::Context as _;
-use messaging::{Connection, Link, NatsSettings, consumer::Backoff};
+use messaging::{
+    Connection, Link, NatsSettings,
+    consumer::{Backoff, measure_lag},
+};
 use serde::Deserialize;
 use service_kit::Context;
 use tokio_util::sync::CancellationToken;
@@ -78,10 +81,12 @@ async fn run_on<D: Database>(
     context.health.follow("projection: database", follower.problem(), Option::clone);
     // One that fails ends the others: a read model that stands still must be seen.
     let ended = context.lifecycle.stop_token().child_token();
-    let (control, active, ()) = tokio::join!(
+    let position = || live.position();
+    let (control, active, (), ()) = tokio::join!(
         ending(&ended, control::serve(&connection, &live, &ended)),
         ending(&ended, active::run(&connection, &live, &follower, &ended)),
         follower.run(&ended),
+        measure_lag(&connection, NAME, position, &ended),
     );
     server.stop().await;
     connection.close().await;

@@ -9,7 +9,7 @@ mod write;
 use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
 
 use sqlx::{
-    PgPool,
+    PgConnection, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 use tokio::sync::Mutex;
@@ -58,6 +58,8 @@ const SESSION: [(&str, &str); 11] = [
 pub(crate) struct PostgresDatabase {
     options: PgConnectOptions,
     catalog: PgPool,
+    /// Of whoever looks at the catalog: one that does not answer is thrown away, which a pool would wait with.
+    looks: Arc<Mutex<Option<PgConnection>>>,
     /// Of whoever holds the lease.
     sessions: Arc<Mutex<HashMap<Uuid, Session>>>,
 }
@@ -96,7 +98,7 @@ impl PostgresDatabase {
         let options: PgConnectOptions = url.parse().ok()?;
         let options = options.application_name("newswire-projection").options(SESSION);
         let catalog = pool(in_schema(&options, CATALOG), 2);
-        Some(Self { catalog, options, sessions: Arc::default() })
+        Some(Self { catalog, options, looks: Arc::default(), sessions: Arc::default() })
     }
 
     /// An epoch that a crash of the database forgot could be given to somebody else.
@@ -136,11 +138,12 @@ impl PostgresTables {
         let options = in_schema(options, schema);
         // A question that takes longer than anybody waits for its answer is not worth its cost.
         let asking = options.clone().options([("statement_timeout", "5s")]);
+        let searching = options.clone().options([("statement_timeout", "3s")]);
         Self {
             // Two: the one that a step was given up on may take long to go.
             writer: pool(options, 2),
-            readers: pool(asking.clone(), READERS),
-            searchers: pool(asking, SEARCHERS),
+            readers: pool(asking, READERS),
+            searchers: pool(searching, SEARCHERS),
         }
     }
 }

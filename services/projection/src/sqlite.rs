@@ -40,6 +40,8 @@ const READER_CACHE: &str = "-8192";
 pub(crate) struct SqliteDatabase {
     path: PathBuf,
     catalog: SqlitePool,
+    /// The same, for what must be on disk.
+    durable: SqlitePool,
     lock: Lock,
 }
 
@@ -47,6 +49,8 @@ pub(crate) struct SqliteDatabase {
 #[derive(Debug, Clone)]
 pub(crate) struct SqliteTables {
     writer: SqlitePool,
+    /// The same, for what must be on disk.
+    durable: SqlitePool,
     readers: SqlitePool,
     searchers: SqlitePool,
 }
@@ -56,7 +60,8 @@ impl SqliteDatabase {
     pub(crate) fn new(path: PathBuf) -> Self {
         let options = SqlitePoolOptions::new().max_connections(1);
         let lock = Lock::new(path.with_extension("lock"));
-        Self { catalog: options.connect_lazy_with(file(path.clone())), path, lock }
+        let durable = durable(file(path.clone()));
+        Self { catalog: options.connect_lazy_with(file(path.clone())), durable, path, lock }
     }
 
     /// The file of the generation `number`: beside the catalog.
@@ -82,13 +87,20 @@ impl SqliteTables {
         let writer =
             SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
         sqlx::migrate!("migrations/sqlite/generation").run(&writer).await?;
-        Ok(Self { writer, readers: readers(&options), searchers: searchers(options) })
+        let (readers, searchers) = (readers(&options), searchers(options.clone()));
+        Ok(Self { writer, durable: durable(options), readers, searchers })
     }
 
     fn peek(path: PathBuf) -> Self {
         let readers = readers(&file(path).create_if_missing(false));
-        Self { writer: readers.clone(), searchers: readers.clone(), readers }
+        let [writer, durable, searchers] = [readers.clone(), readers.clone(), readers.clone()];
+        Self { writer, durable, readers, searchers }
     }
+}
+
+fn durable(options: SqliteConnectOptions) -> SqlitePool {
+    let pool = SqlitePoolOptions::new().max_connections(1);
+    pool.connect_lazy_with(options.synchronous(SqliteSynchronous::Full))
 }
 
 fn readers(options: &SqliteConnectOptions) -> SqlitePool {
@@ -116,7 +128,9 @@ impl Tables for SqliteTables {
     }
 
     async fn commit(&self, changes: &Changes, step: Step) -> Result<bool, DatabaseError> {
-        write::commit(&self.writer, changes, step).await
+        let is_redrive = step.from == step.to;
+        let writer = if is_redrive { &self.durable } else { &self.writer };
+        write::commit(writer, changes, step).await
     }
 
     async fn defer_search(&self, epoch: i64) -> Result<(), DatabaseError> {
@@ -173,6 +187,7 @@ impl Tables for SqliteTables {
     async fn close(&self) {
         self.readers.close().await;
         self.searchers.close().await;
+        self.durable.close().await;
         self.writer.close().await;
     }
 }

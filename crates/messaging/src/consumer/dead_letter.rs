@@ -1,4 +1,8 @@
-use async_nats::{HeaderMap, header::NATS_MESSAGE_ID, jetstream::message::PublishMessage};
+use async_nats::{
+    HeaderMap,
+    header::NATS_MESSAGE_ID,
+    jetstream::{message::PublishMessage, publish::PublishAck},
+};
 
 use super::metrics::ConsumerMetrics;
 use crate::{
@@ -48,19 +52,13 @@ impl DeadLetters {
         message: &StreamMessage,
         reason: &str,
     ) -> Result<(), DeadLetterError> {
-        let failed =
-            |source: async_nats::Error| DeadLetterError { act: "storing a dead letter", source };
-        let subject = names::dead_letter(self.consumer, &message.subject);
-        let publish = PublishMessage::build()
-            .headers(self.headers(message, reason))
-            .payload(message.payload.clone());
-        self.connection
-            .jetstream
-            .send_publish(subject, publish)
-            .await
-            .map_err(|error| failed(error.into()))?
-            .await
-            .map_err(|error| failed(error.into()))?;
+        let id = format!("{}:{}", self.consumer, message.position);
+        let stored = self.publish(message, reason, &id).await?;
+        // The server also remembers those that were redriven or dropped a moment ago.
+        if stored.duplicate && !self.has(stored.sequence).await? {
+            let id = format!("{id}:{}", uuid::Uuid::now_v7());
+            self.publish(message, reason, &id).await?;
+        }
         self.metrics.dead_letter();
         tracing::error!(
             consumer = self.consumer,
@@ -70,6 +68,28 @@ impl DeadLetters {
             "event moved to the dead letters"
         );
         Ok(())
+    }
+
+    async fn publish(
+        &self,
+        message: &StreamMessage,
+        reason: &str,
+        id: &str,
+    ) -> Result<PublishAck, DeadLetterError> {
+        let failed =
+            |source: async_nats::Error| DeadLetterError::new("storing a dead letter", source);
+        let mut headers = self.headers(message, reason);
+        headers.insert(NATS_MESSAGE_ID, id);
+        let publish = PublishMessage::build().headers(headers).payload(message.payload.clone());
+        let subject = names::dead_letter(self.consumer, &message.subject);
+        let sent = self.connection.jetstream.send_publish(subject, publish).await;
+        sent.map_err(|error| failed(error.into()))?.await.map_err(|error| failed(error.into()))
+    }
+
+    async fn has(&self, sequence: u64) -> Result<bool, DeadLetterError> {
+        let found = direct_get::at(&self.connection, names::DEAD_LETTERS, sequence).await;
+        let found = found.map_err(|error| DeadLetterError::new("looking for a dead letter", error));
+        Ok(found?.is_some())
     }
 
     /// The same, and says that it is parked when an earlier one of its aggregate is among them.
@@ -135,7 +155,6 @@ impl DeadLetters {
                 headers.append(kept.as_str(), value.as_str());
             }
         }
-        headers.insert(NATS_MESSAGE_ID, format!("{}:{}", self.consumer, message.position));
         headers.insert(header::DEAD_CONSUMER, self.consumer);
         headers.insert(header::DEAD_POSITION, message.position.to_string());
         headers.insert(header::DEAD_REASON, one_line(reason));

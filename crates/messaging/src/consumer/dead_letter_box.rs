@@ -2,8 +2,13 @@ use std::collections::BTreeSet;
 
 use async_nats::{
     HeaderMap,
-    jetstream::stream::{DeleteMessageError, DeleteMessageErrorKind},
+    header::NATS_TIME_STAMP,
+    jetstream::{
+        message::StreamMessage,
+        stream::{DeleteMessageError, DeleteMessageErrorKind},
+    },
 };
+use bytes::Bytes;
 use eventsourcing::AggregateId;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
@@ -11,7 +16,7 @@ use super::DeadLetterError;
 use crate::{
     Connection,
     direct_get::{self, PageSize, Stored},
-    feed::StreamMessage,
+    feed,
     names::{self, header},
 };
 
@@ -30,7 +35,7 @@ pub struct DeadLetter {
     /// When.
     pub time: Option<OffsetDateTime>,
     /// The message as it was, subject, headers, body and position.
-    pub message: StreamMessage,
+    pub message: feed::StreamMessage,
 }
 
 impl DeadLetter {
@@ -43,21 +48,32 @@ impl DeadLetter {
     /// One that lacks something is a dead letter all the same: whoever passed over it would break the order.
     fn read(stored: Stored) -> Self {
         let headers = stored.message.headers.unwrap_or_default();
+        let time = headers.get(NATS_TIME_STAMP);
+        let time = time.and_then(|time| OffsetDateTime::parse(time.as_str(), &Rfc3339).ok());
+        Self::new(&stored.subject, stored.position, time, &headers, stored.message.payload)
+    }
+
+    fn new(
+        subject: &str,
+        sequence: u64,
+        time: Option<OffsetDateTime>,
+        headers: &HeaderMap,
+        payload: Bytes,
+    ) -> Self {
         let text = |name: &str| headers.get(name).map(ToString::to_string);
-        let mut tokens = stored.subject.splitn(3, '.').skip(1);
+        let mut tokens = subject.splitn(3, '.').skip(1);
         let (consumer, subject) =
             (tokens.next().unwrap_or_default(), tokens.next().unwrap_or_default());
-        let time = text(async_nats::header::NATS_TIME_STAMP.as_ref());
         let position = text(header::DEAD_POSITION).and_then(|text| text.parse().ok());
         Self {
-            sequence: stored.position,
+            sequence,
             consumer: consumer.to_owned(),
             reason: text(header::DEAD_REASON).unwrap_or_else(|| "no reason was given".to_owned()),
-            time: time.and_then(|time| OffsetDateTime::parse(&time, &Rfc3339).ok()),
-            message: StreamMessage {
+            time,
+            message: feed::StreamMessage {
                 subject: subject.to_owned(),
-                headers: original(&headers),
-                payload: stored.message.payload,
+                headers: original(headers),
+                payload,
                 position: position.unwrap_or_default(),
             },
         }
@@ -114,12 +130,17 @@ impl DeadLetterBox {
         self.read(&names::dead_letter(consumer.unwrap_or("*"), &from), after, PAGE).await
     }
 
-    /// The dead letter `sequence`.
+    /// The dead letter `sequence`, as the leader has it: another server of a cluster may not know it yet.
     pub async fn get(&self, sequence: u64) -> Result<Option<DeadLetter>, DeadLetterError> {
-        let Some(before) = sequence.checked_sub(1) else { return Ok(None) };
-        let one = PageSize { messages: 1, ..PAGE };
-        let next = self.read(names::ALL_DEAD_LETTERS, before, one).await?.pop();
-        Ok(next.filter(|letter| letter.sequence == sequence))
+        if sequence == 0 {
+            return Ok(None);
+        }
+        let found = direct_get::at(&self.connection, names::DEAD_LETTERS, sequence).await;
+        let found = found.map_err(|error| DeadLetterError::new("reading a dead letter", error))?;
+        Ok(found.map(|found| {
+            let StreamMessage { subject, sequence, headers, payload, time, .. } = found;
+            DeadLetter::new(&subject, sequence, Some(time), &headers, payload)
+        }))
     }
 
     /// The sequences of up to `max` dead letters of `consumer` from `subject`, those of the oldest events, oldest

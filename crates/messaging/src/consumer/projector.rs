@@ -1,16 +1,12 @@
 mod redriving;
 mod watch;
 
-use std::{
-    error::Error,
-    future::Future,
-    time::{Duration, Instant},
-};
+use std::{error::Error, future::Future, time::Instant};
 
 use eventsourcing::RecordedEvent;
 use tokio_util::sync::CancellationToken;
 
-use self::watch::Watch;
+use self::watch::{Look, Watch};
 use super::{Backoff, DeadLetterBox, DeadLetters, metrics::ConsumerMetrics, redrive::Orders};
 use crate::{
     Connection,
@@ -114,10 +110,7 @@ pub async fn run_projector<P: Projector>(
         connection: connection.clone(),
         metrics: ConsumerMetrics::new(P::NAME),
     };
-    let result = runner.keep_running(stop).await;
-    // Whoever goes on with it tells.
-    runner.metrics.lag(0, Duration::ZERO);
-    result
+    runner.keep_running(stop).await
 }
 
 enum RunEnd {
@@ -135,59 +128,36 @@ struct Runner<'a, P> {
     metrics: ConsumerMetrics,
 }
 
-/// How it went so far.
-#[derive(Default)]
-struct Progress {
-    /// The position that the tables had last.
-    position: Option<u64>,
-    /// How many times in a row something went wrong.
-    failures: u32,
-}
-
 impl<P: Projector> Runner<'_, P> {
     async fn keep_running(&self, stop: &CancellationToken) -> Result<(), ConsumerError> {
-        let mut progress = Progress::default();
-        let mut watch = Watch::new(self.feed.clone(), self.metrics);
+        let mut failures = 0;
         loop {
             let end = tokio::select! {
                 () = stop.cancelled() => return Ok(()),
-                end = self.run(stop, &mut watch, &mut progress) => end,
+                end = self.run(stop, &mut failures) => end,
             };
             let reason = match end {
                 RunEnd::Stopped => return Ok(()),
                 RunEnd::Fatal(error) => return Err(error),
                 RunEnd::Again(reason) => reason,
             };
-            progress.failures += 1;
+            failures += 1;
             self.metrics.retried();
-            let pause = Backoff::default().pause(progress.failures);
+            let pause = Backoff::default().pause(failures);
             tracing::warn!(consumer = P::NAME, reason, ?pause, "projection tries again");
-            let retry = async {
-                // Tables that cannot be reached fall behind all the same.
-                if let Some(position) = progress.position {
-                    watch.look(position).await;
-                }
-                tokio::time::sleep(pause).await;
-            };
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),
-                () = retry => {}
+                () = tokio::time::sleep(pause) => {}
             }
         }
     }
 
     /// From the position in the database on, until something goes wrong.
-    async fn run(
-        &self,
-        stop: &CancellationToken,
-        watch: &mut Watch,
-        progress: &mut Progress,
-    ) -> RunEnd {
+    async fn run(&self, stop: &CancellationToken, failures: &mut u32) -> RunEnd {
         let mut position = match self.projector.position().await {
             Ok(position) => position,
             Err(error) => return RunEnd::Again(error.to_string()),
         };
-        progress.position = Some(position);
         let mut reader = match self.open(position).await {
             Ok(Ok(reader)) => reader,
             Ok(Err(fatal)) => return RunEnd::Fatal(fatal),
@@ -198,15 +168,16 @@ impl<P: Projector> Runner<'_, P> {
             Err(error) => return RunEnd::Again(error.to_string()),
         };
         tracing::info!(consumer = P::NAME, position, "projection starts");
-        watch.begin();
+        let mut watch = Watch::new(self.feed.clone());
         while !stop.is_cancelled() {
             let batch = tokio::select! {
                 batch = reader.next_batch(MAX_BATCH) => batch,
                 () = watch.time() => {
-                    if let Some(reason) = self.check(watch, position).await {
-                        return RunEnd::Again(reason);
+                    match self.check(&mut watch, position).await {
+                        Look::AtTheEnd => *failures = 0,
+                        Look::OnTheWay => {}
+                        Look::Stalled(reason) => return RunEnd::Again(reason),
                     }
-                    progress.failures = 0;
                     continue;
                 }
                 // Between two batches: no event of the aggregate may come in between.
@@ -220,20 +191,20 @@ impl<P: Projector> Runner<'_, P> {
                 Ok(to) => position = to,
                 Err(error) => return RunEnd::Again(error.to_string()),
             }
-            *progress = Progress { position: Some(position), failures: 0 };
+            *failures = 0;
         }
         RunEnd::Stopped
     }
 
-    /// Looks at the tables and the stream; tells why to begin again at the position of the tables.
-    async fn check(&self, watch: &mut Watch, position: u64) -> Option<String> {
+    /// Looks at the tables and the stream.
+    async fn check(&self, watch: &mut Watch, position: u64) -> Look {
         match self.projector.position().await {
             // A database that crashed may have lost its last moments, and nobody else tells.
             Ok(actual) if actual != position => {
-                Some(format!("the tables are at position {actual}, not {position}"))
+                Look::Stalled(format!("the tables are at position {actual}, not {position}"))
             }
             Ok(_) => watch.look(position).await,
-            Err(error) => Some(error.to_string()),
+            Err(error) => Look::Stalled(error.to_string()),
         }
     }
 

@@ -11,6 +11,8 @@ use crate::{Connection, names};
 /// How long an aggregate's dead letters may take.
 const PATIENCE: Duration = Duration::from_mins(1);
 
+/// How long an order goes on with another one: well below that.
+pub(crate) const BUDGET: Duration = Duration::from_secs(20);
 /// How many dead letters one order is about: a projector stands still meanwhile.
 pub(crate) const MAX_AT_ONCE: usize = 200;
 
@@ -49,8 +51,8 @@ pub enum RedriveError {
     },
 }
 
-/// Has `consumer` try its dead letters from `subject` again, oldest first, until one fails or two hundred are done. When
-/// none is done and none fails, there is none.
+/// Has `consumer` try its dead letters from `subject` again, oldest first, until one fails, two hundred are done, or that
+/// takes long. When none is done and none fails, there is none.
 ///
 /// # Errors
 /// See [`RedriveError`].

@@ -98,6 +98,10 @@ async fn redrive_aggregate(
     let (name, subject) = (&letter.consumer, &letter.message.subject);
     let mut all = consumer::Redriven::default();
     while all.failure.is_none() {
+        if Instant::now() >= end {
+            all.failure = Some("the time is up; redriving again is safe".to_owned());
+            break;
+        }
         let redriving = consumer::redrive(&gateway.connection, name, subject);
         match timeout_at(end, redriving).await {
             Ok(Ok(consumer::Redriven { done: 0, failure: None })) => break,

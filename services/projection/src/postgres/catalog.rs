@@ -5,7 +5,7 @@ use std::time::Duration;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, postgres::PgConnectOptions};
 use uuid::Uuid;
 
-use super::{CATALOG, PostgresDatabase, PostgresTables};
+use super::{CATALOG, PostgresDatabase, PostgresTables, in_schema, in_time};
 use crate::{
     catalog::{Database, Generation, GenerationRow, State},
     tables::DatabaseError,
@@ -88,10 +88,20 @@ impl Database for PostgresDatabase {
     }
 
     async fn generations(&self) -> Result<Vec<Generation>, DatabaseError> {
-        let rows: Vec<GenerationRow> = sqlx::query_as("SELECT * FROM generations ORDER BY number")
-            .fetch_all(&self.catalog)
-            .await?;
-        rows.into_iter().map(Generation::try_from).collect()
+        let look = async {
+            let mut slot = self.looks.lock().await;
+            let mut connection = match slot.take() {
+                Some(connection) => connection,
+                None => PgConnection::connect_with(&in_schema(&self.options, CATALOG)).await?,
+            };
+            let rows: Vec<GenerationRow> =
+                sqlx::query_as("SELECT * FROM generations ORDER BY number")
+                    .fetch_all(&mut connection)
+                    .await?;
+            *slot = Some(connection);
+            rows.into_iter().map(Generation::try_from).collect()
+        };
+        in_time(look).await
     }
 
     async fn add(
@@ -239,6 +249,7 @@ impl Database for PostgresDatabase {
     }
 
     async fn close(&self) {
+        self.looks.lock().await.take();
         self.catalog.close().await;
     }
 }

@@ -2,7 +2,6 @@
 
 use std::{path::Path, time::Duration};
 
-use sqlx::{Connection as _, SqliteConnection};
 use uuid::Uuid;
 
 use super::{SqliteDatabase, SqliteTables};
@@ -95,11 +94,26 @@ impl Database for SqliteDatabase {
 
     async fn switch(&self, from: i32, to: i32, epoch: i64) -> Result<bool, DatabaseError> {
         // Everything else about the read model can be made again, but not who was told which generation is live.
-        let mut connection = self.catalog.acquire().await?;
-        sqlx::query("PRAGMA synchronous = FULL").execute(&mut *connection).await?;
-        let switched = switch_on(&mut connection, from, to, epoch).await;
-        sqlx::query("PRAGMA synchronous = NORMAL").execute(&mut *connection).await?;
-        switched
+        let mut transaction = self.durable.begin_with("BEGIN IMMEDIATE").await?;
+        for (number, is, becomes) in [(from, "live", "previous"), (to, "building", "live")] {
+            let changed = sqlx::query(
+                "UPDATE generations SET state = ?, was_live = 1, held = 0, reason = NULL, changed_at = ?,
+                        last_live = (SELECT max(last_live) + 1 FROM generations)
+                 WHERE number = ? AND state = ? AND EXISTS (SELECT 1 FROM lease WHERE epoch = ?)",
+            )
+            .bind(becomes)
+            .bind(now())
+            .bind(number)
+            .bind(is)
+            .bind(epoch)
+            .execute(&mut *transaction)
+            .await?;
+            if changed.rows_affected() != 1 {
+                return Ok(false);
+            }
+        }
+        transaction.commit().await?;
+        Ok(true)
     }
 
     async fn open(&self, number: i32) -> Result<SqliteTables, DatabaseError> {
@@ -161,34 +175,7 @@ impl Database for SqliteDatabase {
     }
 
     async fn close(&self) {
+        self.durable.close().await;
         self.catalog.close().await;
     }
-}
-
-async fn switch_on(
-    catalog: &mut SqliteConnection,
-    from: i32,
-    to: i32,
-    epoch: i64,
-) -> Result<bool, DatabaseError> {
-    let mut transaction = catalog.begin_with("BEGIN IMMEDIATE").await?;
-    for (number, is, becomes) in [(from, "live", "previous"), (to, "building", "live")] {
-        let changed = sqlx::query(
-            "UPDATE generations SET state = ?, was_live = 1, held = 0, reason = NULL, changed_at = ?,
-                    last_live = (SELECT max(last_live) + 1 FROM generations)
-             WHERE number = ? AND state = ? AND EXISTS (SELECT 1 FROM lease WHERE epoch = ?)",
-        )
-        .bind(becomes)
-        .bind(now())
-        .bind(number)
-        .bind(is)
-        .bind(epoch)
-        .execute(&mut *transaction)
-        .await?;
-        if changed.rows_affected() != 1 {
-            return Ok(false);
-        }
-    }
-    transaction.commit().await?;
-    Ok(true)
 }

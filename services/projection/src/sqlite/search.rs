@@ -7,7 +7,7 @@ use sqlx::{QueryBuilder, Sqlite, SqliteConnection, SqlitePool};
 use super::read::{SUMMARY, begin};
 use crate::tables::{DatabaseError, Found, MARKS, SearchPage, Seen};
 
-/// How long a search may take: longer, and nobody waits for its answer any more.
+/// How long a search may take, waiting included: longer, and nobody waits for its answer any more.
 const MAX_TIME: Duration = Duration::from_secs(5);
 /// How many steps of SQLite's machine come between two looks at the clock.
 const STEPS: i32 = 10_000;
@@ -24,9 +24,9 @@ async fn search_within(
     page: &SearchPage,
     max_time: Duration,
 ) -> Result<Seen<Found>, DatabaseError> {
+    let deadline = Instant::now() + max_time;
     let mut connection = searchers.acquire().await?;
     // Before anything else: a search that was given up has left its own.
-    let deadline = Instant::now() + max_time;
     connection.lock_handle().await?.set_progress_handler(STEPS, move || Instant::now() < deadline);
     let found = search_on(&mut connection, page).await;
     connection.lock_handle().await?.remove_progress_handler();

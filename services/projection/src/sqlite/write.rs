@@ -1,6 +1,6 @@
 //! Writing a batch: a few statements, however many events it has.
 
-use sqlx::{Connection as _, QueryBuilder, Sqlite, SqliteConnection, SqlitePool};
+use sqlx::{QueryBuilder, Sqlite, SqliteConnection, SqlitePool};
 
 use crate::tables::{ArticleRow, Changes, DatabaseError, Step};
 
@@ -21,23 +21,7 @@ pub(super) async fn commit(
     changes: &Changes,
     step: Step,
 ) -> Result<bool, DatabaseError> {
-    let mut connection = writer.acquire().await?;
-    if step.from == step.to {
-        sqlx::query("PRAGMA synchronous = FULL").execute(&mut *connection).await?;
-    }
-    let committed = commit_on(&mut connection, changes, step).await;
-    if step.from == step.to {
-        sqlx::query("PRAGMA synchronous = NORMAL").execute(&mut *connection).await?;
-    }
-    committed
-}
-
-async fn commit_on(
-    connection: &mut SqliteConnection,
-    changes: &Changes,
-    step: Step,
-) -> Result<bool, DatabaseError> {
-    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+    let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
     let indexed: Option<bool> = sqlx::query_scalar(
         "UPDATE progress SET position = ? WHERE position = ? AND epoch = ? RETURNING indexed",
     )

@@ -144,6 +144,7 @@ async fn one_that_lacks_events_is_held_until_somebody_has_seen_that() {
     drop_all(&letters).await;
     admin.rebuild(false, false).await;
     assert_eq!(admin.live(3).await.skipped, Some(1));
+    assert_eq!(server.messages_in("DEAD_LETTERS").await, 1, "it is one again");
     // The live one gets it: as by a redrive, with newer code.
     let live = format!("sqlite:{}", folder.path().join("read-models.3.db").display());
     let live = sqlx::SqlitePool::connect(&live).await.expect("the live generation");

@@ -221,7 +221,7 @@ fn log(dir: &Path, replica: usize) -> String {
 /// How often it has noticed that it does not write any more.
 fn notices(dir: &Path, replica: usize) -> usize {
     let log = log(dir, replica);
-    log.matches("another replica writes the read model now").count()
+    log.matches("this replica does not write the read model any more").count()
         + log.matches("the lease has ended").count()
 }
 

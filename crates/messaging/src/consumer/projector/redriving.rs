@@ -1,7 +1,22 @@
 //! Trying dead letters again, between two batches.
 
+use std::time::Instant;
+
 use super::{BatchError, Projector, Runner};
-use crate::consumer::{Redriven, redrive::MAX_AT_ONCE};
+use crate::consumer::{
+    Redriven,
+    redrive::{BUDGET, MAX_AT_ONCE},
+};
+
+/// What became of a dead letter.
+enum Verdict {
+    /// It is applied, and taken out.
+    Done,
+    /// Somebody has dropped it.
+    Gone,
+    /// It cannot be applied, and stays.
+    Fails(String),
+}
 
 impl<P: Projector> Runner<'_, P> {
     /// Tries the dead letters from `subject` again, oldest first, until one fails.
@@ -11,10 +26,17 @@ impl<P: Projector> Runner<'_, P> {
             Ok(sequences) => sequences,
             Err(error) => return Redriven { failure: Some(error.to_string()), ..redriven },
         };
+        let begin = Instant::now();
         for sequence in sequences {
+            if redriven.done > 0 && begin.elapsed() > BUDGET {
+                break;
+            }
             match self.redrive_one(position, sequence).await {
-                Ok(None) => redriven.done += 1,
-                Ok(failure) => return Redriven { failure, ..redriven },
+                Ok(Verdict::Done) => redriven.done += 1,
+                Ok(Verdict::Gone) => {}
+                Ok(Verdict::Fails(reason)) => {
+                    return Redriven { failure: Some(reason), ..redriven };
+                }
                 Err(error) => return Redriven { failure: Some(error.to_string()), ..redriven },
             }
         }
@@ -28,23 +50,22 @@ impl<P: Projector> Runner<'_, P> {
         &self,
         position: u64,
         sequence: u64,
-    ) -> Result<Option<String>, BatchError<P::Error>> {
-        // Somebody may have dropped it.
-        let Some(letter) = self.letters.get(sequence).await? else { return Ok(None) };
+    ) -> Result<Verdict, BatchError<P::Error>> {
+        let Some(letter) = self.letters.get(sequence).await? else { return Ok(Verdict::Gone) };
         let event = match letter.message.event() {
             Ok(event) => event,
-            Err(error) => return Ok(Some(error.to_string())),
+            Err(error) => return Ok(Verdict::Fails(error.to_string())),
         };
         let folded = self.projector.fold(std::slice::from_ref(&event), &[]).await;
         let (changes, mut rejected) = folded.map_err(BatchError::Database)?;
         if let Some(rejected) = rejected.pop() {
-            return Ok(Some(rejected.reason));
+            return Ok(Verdict::Fails(rejected.reason));
         }
         let committed = self.projector.commit(changes, position, position).await;
         if !committed.map_err(BatchError::Database)? {
             return Err(BatchError::Overtaken);
         }
         self.letters.remove(sequence).await?;
-        Ok(None)
+        Ok(Verdict::Done)
     }
 }

@@ -19,7 +19,9 @@ use super::{
 };
 use crate::{
     consumer::{
-        DeadLetterBox, DeadLetters, Redriven, metrics::ConsumerMetrics, redrive::MAX_AT_ONCE,
+        DeadLetterBox, DeadLetters, Redriven,
+        metrics::ConsumerMetrics,
+        redrive::{BUDGET, MAX_AT_ONCE},
     },
     feed::StreamMessage,
 };
@@ -134,22 +136,23 @@ impl<R: Reaction> Worker<R> {
             Ok(sequences) => sequences,
             Err(error) => return Redriven { failure: Some(error.to_string()), ..redriven },
         };
+        let begin = Instant::now();
         for sequence in sequences {
-            if self.stop.is_cancelled() {
+            if self.stop.is_cancelled() || (redriven.done > 0 && begin.elapsed() > BUDGET) {
                 break;
             }
             match self.redrive_one(sequence).await {
-                Ok(()) => redriven.done += 1,
+                Ok(is_done) => redriven.done += u64::from(is_done),
                 Err(reason) => return Redriven { failure: Some(reason), ..redriven },
             }
         }
         redriven
     }
 
-    async fn redrive_one(&self, sequence: u64) -> Result<(), String> {
+    /// Whether it was done by this; `false` when somebody has dropped it.
+    async fn redrive_one(&self, sequence: u64) -> Result<bool, String> {
         let letter = self.letters.get(sequence).await.map_err(|error| error.to_string())?;
-        // Somebody has dropped it.
-        let Some(letter) = letter else { return Ok(()) };
+        let Some(letter) = letter else { return Ok(false) };
         match self.react(&letter.message).await {
             Outcome::Done => {}
             Outcome::Retry(reason) | Outcome::Wait(reason) | Outcome::GiveUp(reason) => {
@@ -157,7 +160,7 @@ impl<R: Reaction> Worker<R> {
             }
         }
         let removed = self.letters.remove(sequence).await;
-        removed.map(|_| ()).map_err(|error| error.to_string())
+        removed.map(|_| true).map_err(|error| error.to_string())
     }
 
     /// Tries until there is an end, with growing pauses.
