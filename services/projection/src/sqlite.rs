@@ -32,7 +32,7 @@ const SEARCH_PATIENCE: Duration = Duration::from_secs(5);
 const BUSY_TIMEOUT: Duration = Duration::from_secs(3);
 /// What a connection that writes keeps of the file in memory, and one that reads, in KiB (negative: SQLite's way to say
 /// that it is no page count).
-const WRITER_CACHE: &str = "-32768";
+const WRITER_CACHE: &str = "-65536";
 const READER_CACHE: &str = "-8192";
 
 /// A folder's worth of files.

@@ -14,7 +14,7 @@ use tokio_util::task::AbortOnDropHandle;
 /// How many events one transaction takes at most: the more, the fewer times the same page of an index is written.
 const MAX_BATCH: usize = 16_000;
 /// How many bytes of events one transaction takes, or little more; as many may wait for the next one.
-const MAX_BYTES: usize = 8 * 1024 * 1024;
+const MAX_BYTES: usize = 16 * 1024 * 1024;
 /// About what an event takes beside its data, in bytes.
 const OVERHEAD: usize = 512;
 /// How many events are read at once.
