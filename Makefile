@@ -19,7 +19,7 @@ lint: ## Check format, lints, documentation
 	cargo clippy --locked --workspace --all-targets -- --deny warnings
 	RUSTDOCFLAGS="--deny warnings" cargo doc --locked --workspace --no-deps --quiet
 
-bench: tools ## Measure beside the bare NATS client; takes about three minutes
+bench: tools ## Measure beside the bare NATS client; takes six to ten minutes
 	cargo run --locked --release --package bench
 
 chaos: tools test-tools ## Kill everything, for a quarter of an hour, while commands are sent and read; send hostile requests
