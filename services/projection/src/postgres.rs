@@ -97,7 +97,12 @@ impl PostgresDatabase {
         }
         let options: PgConnectOptions = url.parse().ok()?;
         let options = options.application_name("newswire-projection").options(SESSION);
-        let catalog = pool(in_schema(&options, CATALOG), 2);
+        // Rarely used, and by people: one that broke meanwhile is replaced before anybody meets it.
+        let catalog = PgPoolOptions::new()
+            .max_connections(2)
+            .acquire_timeout(CONNECT_PATIENCE)
+            .test_before_acquire(true)
+            .connect_lazy_with(in_schema(&options, CATALOG));
         Some(Self { catalog, options, looks: Arc::default(), sessions: Arc::default() })
     }
 
