@@ -4,9 +4,8 @@ use eventsourcing::{
 };
 use time::OffsetDateTime;
 
-/// Version `version` of an article, decided now; that is its title as well.
+/// An update to version `version` of an article, which is its title as well.
 pub fn event(id: AggregateId, version: u64, author: &UserId) -> anyhow::Result<NewEvent> {
-    let command = CommandId::generate();
     let data = ArticleEvent::from(ArticleUpdated {
         title: version.to_string(),
         content: "x".repeat(crate::ways::CONTENT_LENGTH),
@@ -14,6 +13,17 @@ pub fn event(id: AggregateId, version: u64, author: &UserId) -> anyhow::Result<N
         slug: None,
         tags: None,
     });
+    decided(id, version, author, &data)
+}
+
+/// `data` as version `version` of an article, decided now.
+pub fn decided(
+    id: AggregateId,
+    version: u64,
+    author: &UserId,
+    data: &ArticleEvent,
+) -> anyhow::Result<NewEvent> {
+    let command = CommandId::generate();
     Ok(NewEvent {
         id: command.event_id(id, 0),
         event_type: data.event_type().to_owned(),

@@ -4,13 +4,11 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use contracts::article::{ArticleCreated, ArticleEvent, ArticleUpdated, CONTEXT};
-use eventsourcing::{
-    AggregateId, CommandId, CorrelationId, EventData as _, Fingerprint, Metadata, NewEvent,
-    StreamId,
-};
+use eventsourcing::{AggregateId, CommandId, NewEvent, StreamId};
 use messaging::{event_codec, names::EventSubject};
 use test_support::{NatsServer, user};
-use time::OffsetDateTime;
+
+use crate::event::decided;
 
 /// How many events are on their way at once while the stream is filled.
 const WINDOW: u64 = 2000;
@@ -51,22 +49,7 @@ pub(super) fn event(id: AggregateId, number: u64, version: u64) -> anyhow::Resul
             tags,
         })
     };
-    let command = CommandId::generate();
-    Ok(NewEvent {
-        id: command.event_id(id, 0),
-        event_type: data.event_type().to_owned(),
-        schema_version: data.schema_version(),
-        version,
-        time: OffsetDateTime::now_utc(),
-        metadata: Metadata {
-            correlation_id: CorrelationId::generate(),
-            causation_id: command,
-            fingerprint: Fingerprint::of("bench", b""),
-            user_id: author_id,
-            traceparent: None,
-        },
-        data: data.encode()?,
-    })
+    decided(id, version, &author_id, &data)
 }
 
 /// Fills the stream with `events` events: every article is created and, long after, updated. Gives an article's id.

@@ -92,7 +92,7 @@ impl DeadLetters {
         Ok(found?.is_some())
     }
 
-    /// The same, and says that it is parked when an earlier one of its aggregate is among them.
+    /// Stores `message`, and says that it is parked when an earlier one of its aggregate is there.
     pub async fn give_up(
         &self,
         message: &StreamMessage,

@@ -176,7 +176,7 @@ impl<P: Projector> Runner<'_, P> {
                     match self.check(&mut watch, position).await {
                         Look::AtTheEnd => *failures = 0,
                         Look::OnTheWay => {}
-                        Look::Stalled(reason) => return RunEnd::Again(reason),
+                        Look::BeginAgain(reason) => return RunEnd::Again(reason),
                     }
                     continue;
                 }
@@ -201,10 +201,10 @@ impl<P: Projector> Runner<'_, P> {
         match self.projector.position().await {
             // A database that crashed may have lost its last moments, and nobody else tells.
             Ok(actual) if actual != position => {
-                Look::Stalled(format!("the tables are at position {actual}, not {position}"))
+                Look::BeginAgain(format!("the tables are at position {actual}, not {position}"))
             }
             Ok(_) => watch.look(position).await,
-            Err(error) => Look::Stalled(error.to_string()),
+            Err(error) => Look::BeginAgain(error.to_string()),
         }
     }
 

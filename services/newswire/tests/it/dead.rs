@@ -1,5 +1,6 @@
 //! What consumers gave up on, and the command line for it.
 
+use eventsourcing::AggregateId;
 use serde_json::json;
 use test_support::{ArticleWriter, eventually, http_client};
 
@@ -13,9 +14,8 @@ fn dead(all: &Installation, arguments: &[&str]) -> (String, bool) {
     (text + &String::from_utf8(output.stderr).expect("text"), output.status.success())
 }
 
-#[tokio::test]
-async fn dead_letters_are_listed_shown_tried_again_and_dropped() {
-    let all = Installation::start().await;
+/// An article with a dead letter, and another one parked behind it, of either consumer.
+pub async fn poison(all: &Installation) -> AggregateId {
     let writer = ArticleWriter::new(&all.server).await;
     let mut article = writer.create("ann", "poisoned", "C").await;
     // Of a version from the future; what comes after it is parked behind it.
@@ -25,6 +25,13 @@ async fn dead_letters_are_listed_shown_tried_again_and_dropped() {
         (all.server.messages_in("DEAD_LETTERS").await == 4).then_some(())
     })
     .await;
+    article.id
+}
+
+#[tokio::test]
+async fn dead_letters_are_listed_shown_tried_again_and_dropped() {
+    let all = Installation::start().await;
+    let article = poison(&all).await;
 
     let (listed, _) = dead(&all, &["list", "--consumer", "notification"]);
     let lines: Vec<&str> = listed.lines().filter(|line| !line.starts_with('{')).collect();
@@ -52,7 +59,7 @@ async fn dead_letters_are_listed_shown_tried_again_and_dropped() {
     // Without the poison the notification goes on; the read model has a gap and says so.
     let (dropped, _) = dead(&all, &["drop", "--reason", "unknown schema version"]);
     assert!(dropped.contains("2 dropped"), "{dropped}");
-    let (tried, succeeded) = dead(&all, &["redrive", "--aggregate", &article.id.to_string()]);
+    let (tried, succeeded) = dead(&all, &["redrive", "--aggregate", &article.to_string()]);
     assert!(!succeeded && tried.contains("1 redriven, 1 aggregates still fail"), "{tried}");
     assert!(tried.contains("version 3 does not follow"), "{tried}");
     eventually("the mail about what was parked", || async {

@@ -6,11 +6,12 @@ use eventsourcing::{
 use messaging::{event_codec, names::header};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
-use test_support::{ArticleWriter, eventually, http_client, user};
+use test_support::{eventually, http_client, user};
 use time::OffsetDateTime;
 
 use crate::{
     app::{Response, send},
+    dead::poison,
     processes::Installation,
 };
 
@@ -44,20 +45,12 @@ impl<'a> Operator<'a> {
 #[tokio::test]
 async fn operators_list_show_redrive_and_drop_dead_letters() {
     let all = Installation::start().await;
-    let writer = ArticleWriter::new(&all.server).await;
-    let mut article = writer.create("ann", "poisoned", "C").await;
-    // Of a version from the future; what comes after it is parked behind it.
-    writer.unknown(&mut article).await;
-    writer.update(&mut article, "parked", "C").await;
-    eventually("both consumers to give up", || async {
-        (all.server.messages_in("DEAD_LETTERS").await == 4).then_some(())
-    })
-    .await;
+    let article = poison(&all).await;
     let ops = Operator::new(&all);
 
-    let subject = format!("events.article.{}", article.id);
+    let subject = format!("events.article.{article}");
     pages(&ops, &subject).await;
-    choices(&ops, article.id).await;
+    choices(&ops, article).await;
 
     let dry = ops.post("/redrive", json!({ "all": true, "dry_run": true })).await;
     assert_eq!(
@@ -77,7 +70,7 @@ async fn operators_list_show_redrive_and_drop_dead_letters() {
     assert_eq!((dry.status, &dry.body["dropped"]), (200, &json!(2)));
     let dropped = ops.post("/drop", poison(false)).await;
     assert_eq!((&dropped.body["dropped"], &dropped.body["complete"]), (&json!(2), &json!(true)));
-    let tried = ops.post("/redrive", json!({ "aggregate": article.id })).await;
+    let tried = ops.post("/redrive", json!({ "aggregate": article })).await;
     assert_eq!(tried.body["redriven"], json!(1), "{tried:?}");
     assert_eq!(tried.body["failing"][0]["consumer"], "projection");
     eventually("the mail about what was parked", || async {

@@ -24,8 +24,8 @@ pub(super) enum Look {
     AtTheEnd,
     /// Something is, or nobody could tell.
     OnTheWay,
-    /// Something is that the reader should have delivered.
-    Stalled(String),
+    /// The reader has to be opened anew, behind what the tables have; says why.
+    BeginAgain(String),
 }
 
 impl Watch {
@@ -59,6 +59,6 @@ impl Watch {
         if since.elapsed() < STALLED {
             return Look::OnTheWay;
         }
-        Look::Stalled(format!("events wait, and none was delivered for {STALLED:?}"))
+        Look::BeginAgain(format!("events wait, and none was delivered for {STALLED:?}"))
     }
 }
