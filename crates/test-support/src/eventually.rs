@@ -3,8 +3,10 @@ use std::time::{Duration, Instant};
 /// How long a test waits for what must happen: long, because machines are slow, and paid only on failure.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
-/// How often the condition is looked at.
-const POLL: Duration = Duration::from_millis(10);
+/// The first pause between two looks at the condition. Each pause is longer than the one before: looking costs time that
+/// a slow machine needs for the work that is waited for.
+const FIRST_PAUSE: Duration = Duration::from_millis(10);
+const LONGEST_PAUSE: Duration = Duration::from_millis(200);
 
 /// Waits until `condition` gives a value, and returns it.
 ///
@@ -15,11 +17,13 @@ where
     Fut: Future<Output = Option<T>>,
 {
     let start = Instant::now();
+    let mut pause = FIRST_PAUSE;
     loop {
         if let Some(value) = condition().await {
             return value;
         }
         assert!(start.elapsed() < PATIENCE, "waited {PATIENCE:?} in vain for: {what}");
-        tokio::time::sleep(POLL).await;
+        tokio::time::sleep(pause).await;
+        pause = (pause * 5 / 4).min(LONGEST_PAUSE);
     }
 }
