@@ -60,7 +60,11 @@ pub async fn measure(events: u64) -> anyhow::Result<Vec<Loading>> {
     let start = Instant::now();
     fill(&server.client("article").await, &aggregates).await?;
     let stored = server.messages_in(names::EVENTS).await;
-    eprintln!("{stored} events of {} aggregates in {:?}", aggregates.len(), start.elapsed());
+    service_kit::output::complain(format_args!(
+        "{stored} events of {} aggregates in {:?}",
+        aggregates.len(),
+        start.elapsed()
+    ));
     let connection = server.connect("article").await;
     let step = aggregates.len() / usize::try_from(SAMPLE)?;
     let sample: Vec<AggregateId> = aggregates.into_iter().step_by(step).collect();

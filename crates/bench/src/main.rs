@@ -62,7 +62,7 @@ fn main() -> ExitCode {
     match runtime.and_then(|runtime| runtime.block_on(run(&arguments))) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("bench: {error:#}");
+            service_kit::output::complain(format_args!("bench: {error:#}"));
             ExitCode::FAILURE
         }
     }
@@ -98,6 +98,6 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     if arguments.lanes > 0 {
         report.lanes = lanes::measure(arguments.lanes).await?;
     }
-    println!("{report}");
+    service_kit::output::line(&report)?;
     report.write(&arguments.output)
 }

@@ -75,7 +75,7 @@ async fn reads(
         names.zip(&measured).map(|(name, one)| Read::new(database, name, one, &measured[0]));
     let reads: Vec<Read> = reads.collect();
     for read in &reads {
-        eprintln!("{read}");
+        service_kit::output::complain(read);
     }
     Ok(reads)
 }

@@ -133,7 +133,7 @@ pub struct Report {
 impl Report {
     /// Adds one, and says so on standard error: a run takes minutes.
     pub fn add(&mut self, cell: Cell) {
-        eprintln!("{cell}");
+        service_kit::output::complain(&cell);
         self.cells.push(cell);
     }
 
@@ -144,7 +144,10 @@ impl Report {
         fs::write(folder.join("bench.json"), json).context("writing bench.json failed")?;
         fs::write(folder.join("bench.svg"), chart::svg(self))
             .context("writing bench.svg failed")?;
-        println!("bench.json and bench.svg are in {}", folder.display());
+        service_kit::output::line(format_args!(
+            "bench.json and bench.svg are in {}",
+            folder.display()
+        ))?;
         Ok(())
     }
 }

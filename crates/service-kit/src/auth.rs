@@ -184,9 +184,13 @@ impl Tokens {
 }
 
 /// Writes a new random key to `path`, readable by its owner only, unless there is one. It appears whole or not at all.
+///
+/// One that is there and cannot be read, a link that leads nowhere included, stays: a new key would end every token.
 pub fn generate_key(path: &Path) -> std::io::Result<()> {
-    if path.exists() {
-        return Ok(());
+    match fs::symlink_metadata(path) {
+        Ok(_) => return Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
     }
     let (one, other): (u128, u128) = rand::rng().random();
     let partial = path.with_extension(format!("{:016x}.partial", rand::rng().random::<u64>()));

@@ -10,6 +10,7 @@ pub mod auth;
 pub mod health;
 pub mod http;
 pub mod lifecycle;
+pub mod output;
 pub mod settings;
 pub mod start;
 pub mod telemetry;

@@ -2,6 +2,8 @@
 //!
 //! The defaults are the documented file itself, so every setting has a default and a line that explains it.
 
+mod layer;
+
 use std::{
     collections::BTreeSet,
     num::NonZeroUsize,
@@ -23,6 +25,14 @@ pub enum SettingsError {
     /// A file cannot be read, or a value is not what was expected.
     #[error("{0}")]
     Invalid(#[from] config::ConfigError),
+    /// The settings file is there and cannot be used, or was named and is not there.
+    #[error("the settings file {path} cannot be read: {reason}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system or the parser says.
+        reason: String,
+    },
     /// A setting that does not exist, probably misspelt.
     #[error("unknown setting {key}: there is no such setting in {within}")]
     Unknown {
@@ -50,30 +60,34 @@ impl SettingsError {
 
 /// Reads the settings that `T` has fields for.
 ///
-/// `file` must exist when it is named; otherwise `./newswire.toml` is read when it is there.
+/// `file` must exist when it is named; otherwise `./newswire.toml` is read when it is there. A file that is there and
+/// cannot be read is an error: it may hold the key or the data folder that this installation has. An empty value is
+/// the same as no value, in the file and in the environment.
 ///
 /// # Errors
 /// Any unknown setting or wrong value, in any section.
 pub fn load<T: DeserializeOwned>(file: Option<&Path>) -> Result<T, SettingsError> {
+    let file = layer::file(file)?;
     let environment = Environment::with_prefix(PREFIX).prefix_separator("__").separator("__");
-    let file = match file {
-        Some(path) => File::from(path).required(true),
-        None => File::from(PathBuf::from(DEFAULT_FILE)).required(false),
-    };
-    let file = file.format(FileFormat::Toml);
-    load_from(Config::builder().add_source(file).add_source(environment))
+    let environment = Config::builder().add_source(environment).build()?.cache;
+    load_from([file, environment])
 }
 
+/// The defaults, with `layers` over them, the last one on top.
 fn load_from<T: DeserializeOwned>(
-    given: config::ConfigBuilder<config::builder::DefaultState>,
+    layers: impl IntoIterator<Item = Value>,
 ) -> Result<T, SettingsError> {
     let defaults = Config::builder().add_source(File::from_str(DEFAULTS, FileFormat::Toml));
-    let given = given.build()?;
-    let known = keys(&defaults.clone().build()?.cache);
-    if let Some(key) = keys(&given.cache).into_iter().find(|key| !known.contains(key)) {
-        return Err(unknown(key, &known));
+    let known = defaults.clone().build()?.cache;
+    let names = keys(&known);
+    let mut settings = defaults;
+    for layer in layers {
+        if let Some(key) = keys(&layer).into_iter().find(|key| !names.contains(key)) {
+            return Err(unknown(key, &names));
+        }
+        settings = settings.add_source(layer::Layer::of(layer, &known));
     }
-    Ok(defaults.add_source(given).build()?.try_deserialize()?)
+    Ok(settings.build()?.try_deserialize()?)
 }
 
 /// The dotted names of all values below `value`.
@@ -178,7 +192,16 @@ mod tests {
     use super::*;
 
     fn from(toml: &str) -> Result<CommonSettings, SettingsError> {
-        load_from(Config::builder().add_source(File::from_str(toml, FileFormat::Toml)))
+        let given = Config::builder().add_source(File::from_str(toml, FileFormat::Toml)).build()?;
+        load_from([given.cache])
+    }
+
+    /// With these variables.
+    fn under(variables: &[(&str, &str)]) -> Result<CommonSettings, SettingsError> {
+        let pairs = variables.iter().map(|(name, value)| ((*name).into(), (*value).into()));
+        let environment = Environment::with_prefix(PREFIX).prefix_separator("__").separator("__");
+        let environment = environment.source(Some(pairs.collect()));
+        load_from([Config::builder().add_source(environment).build()?.cache])
     }
 
     #[test]
@@ -206,5 +229,31 @@ mod tests {
     fn a_wrong_value_is_named_with_what_was_expected() {
         let error = from("[http]\nmax_connections = \"many\"").expect_err("wrong").to_string();
         assert!(error.contains("http.max_connections") && error.contains("many"), "{error}");
+    }
+
+    #[test]
+    fn an_empty_value_is_no_value_whatever_its_type() {
+        let file =
+            "[log]\nlevel = \"\"\nformat = \"\"\n[http]\nlisten = \"\"\nmax_connections = \"\"";
+        let variables = [
+            ("NEWSWIRE__LOG__LEVEL", ""),
+            ("NEWSWIRE__LOG__FORMAT", ""),
+            ("NEWSWIRE__HTTP__LISTEN", ""),
+            ("NEWSWIRE__HTTP__MAX_CONNECTIONS", ""),
+            ("NEWSWIRE__DATA_DIR", ""),
+        ];
+        for settings in [from(file), under(&variables)] {
+            let settings = settings.expect("as good as nothing");
+            assert_eq!(settings.log.format, LogFormat::Auto);
+            assert!(!settings.log.level.is_empty());
+            assert_eq!(settings.http.listen.port(), 8080);
+            assert_eq!(settings.http.max_connections.get(), 4096);
+        }
+    }
+
+    #[test]
+    fn an_empty_value_of_a_setting_that_does_not_exist_is_named_all_the_same() {
+        let error = under(&[("NEWSWIRE__HTPP__LISTEN", "")]).expect_err("misspelt").to_string();
+        assert!(error.contains("htpp.listen"), "{error}");
     }
 }

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     Health, Lifecycle, Site, admin,
     http::server::{self, Limits},
-    lifecycle,
+    lifecycle, output,
     settings::{self, CommonSettings},
     telemetry,
 };
@@ -56,7 +56,7 @@ where
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("{name}: {error:#}");
+            output::complain(format_args!("{name}: {error:#}"));
             ExitCode::FAILURE
         }
     }

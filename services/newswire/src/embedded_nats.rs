@@ -5,6 +5,7 @@ mod config;
 use std::{
     env,
     fs::{self, File, TryLockError},
+    io::ErrorKind,
     net::{SocketAddr, TcpListener},
     os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
@@ -32,8 +33,13 @@ const ADDRESS_FILE: &str = "address";
 pub(crate) fn access(data_dir: &Path) -> anyhow::Result<(String, String)> {
     let dir = data_dir.join("nats");
     let read = |name: &str| {
-        fs::read_to_string(dir.join(name)).with_context(|| {
-            format!("newswire has not run with its data in {}; or set nats.url", data_dir.display())
+        let path = dir.join(name);
+        fs::read_to_string(&path).map_err(|error| match error.kind() {
+            ErrorKind::NotFound => anyhow::anyhow!(
+                "newswire has not run with its data in {}; or set nats.url",
+                data_dir.display()
+            ),
+            _ => anyhow::anyhow!("reading {} failed: {error}", path.display()),
         })
     };
     Ok((

@@ -4,6 +4,7 @@ use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 use newswire::command::{dead, exec_nats, import, projection, provision, run, token};
+use service_kit::output::{self, OutputError};
 
 #[derive(Parser)]
 #[command(name = "newswire", version, about = "An event-driven article platform on NATS")]
@@ -49,7 +50,10 @@ fn main() -> ExitCode {
     match result {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("newswire: {error:#}");
+            if matches!(error.downcast_ref(), Some(OutputError::Closed)) {
+                return ExitCode::SUCCESS;
+            }
+            output::complain(format_args!("newswire: {error:#}"));
             ExitCode::FAILURE
         }
     }

@@ -66,7 +66,8 @@ pub(crate) fn complete_auth(auth: &mut AuthSettings, data_dir: &Path) -> anyhow:
     std::fs::create_dir_all(data_dir)
         .with_context(|| format!("creating the data folder {} failed", data_dir.display()))?;
     let path = data_dir.join(KEY_FILE);
-    auth::generate_key(&path).with_context(|| format!("writing {} failed", path.display()))?;
+    auth::generate_key(&path)
+        .with_context(|| format!("looking for {}, or making it, failed", path.display()))?;
     auth.key_file = path.display().to_string();
     Ok(())
 }

@@ -20,6 +20,6 @@ pub(super) async fn measure(
     tokio::time::sleep(duration).await;
     let written = writer.finish().await?;
     let lag = Lag::new(database, written.rate, &Measured::new(written.seen, duration));
-    eprintln!("{lag}");
+    service_kit::output::complain(&lag);
     Ok(vec![lag])
 }

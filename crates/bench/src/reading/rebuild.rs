@@ -56,7 +56,7 @@ pub(super) async fn measure(
     rows.push(Rebuild::new(database, &how, events, elapsed, *bare));
     stage.rebuild(true).await.context("comparing the rows")?;
     for row in &rows {
-        eprintln!("{row}");
+        service_kit::output::complain(row);
     }
     Ok(rows)
 }

@@ -3,7 +3,7 @@
 use std::{fmt::Write as _, path::Path};
 
 use anyhow::Context as _;
-use service_kit::Site;
+use service_kit::{Site, output};
 
 use crate::command::token;
 
@@ -40,6 +40,12 @@ Ctrl-C ends everything.
 
 "
     )?;
-    print!("{text}");
+    // Whether anybody reads it or not, the services run.
+    if let Err(error) = output::report(text.trim_end_matches('\n')) {
+        tracing::warn!(
+            error = format!("{:#}", anyhow::Error::from(error)),
+            "the start was not announced"
+        );
+    }
     Ok(())
 }

@@ -15,6 +15,8 @@ use messaging::{
     consumer::{DeadLetterBox, DeadLetterFilter},
 };
 
+use service_kit::output;
+
 use self::choice::Choice;
 use super::{admin, block_on};
 
@@ -74,21 +76,23 @@ async fn execute(connection: &Connection, command: &Command) -> anyhow::Result<E
     let letters = DeadLetterBox::new(connection.clone());
     match command {
         Command::List(choice) => {
-            chosen::each(&letters, &choice.filter(), print::line).await?;
+            chosen::each(&letters, &choice.filter(), |letter| output::line(print::line(letter)))
+                .await?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Show { number } => {
             let letter = letters.get(*number).await?;
-            print::whole(&letter.with_context(|| format!("there is no dead letter {number}"))?);
+            let letter = letter.with_context(|| format!("there is no dead letter {number}"))?;
+            output::line(print::whole(&letter)?)?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Redrive { choice, scope } => {
             let aggregates = chosen::aggregates(&letters, &scope.filter(choice)?).await?;
             if !scope.dry_run {
-                return Ok(redrive::redrive(connection, &aggregates).await);
+                return redrive::redrive(connection, &aggregates).await;
             }
             for (consumer, subject) in &aggregates {
-                println!("would redrive {consumer} {subject}");
+                output::line(format_args!("would redrive {consumer} {subject}"))?;
             }
             Ok(ExitCode::SUCCESS)
         }
@@ -98,8 +102,7 @@ async fn execute(connection: &Connection, command: &Command) -> anyhow::Result<E
                 return drop_all(&letters, &chosen::numbers(&letters, &filter).await?).await;
             }
             chosen::each(&letters, &filter, |letter| {
-                print!("would drop ");
-                print::line(letter);
+                output::line(format_args!("would drop {}", print::line(letter)))
             })
             .await?;
             Ok(ExitCode::SUCCESS)
@@ -125,7 +128,7 @@ async fn drop_all(letters: &DeadLetterBox, numbers: &[u64]) -> anyhow::Result<Ex
         progress.inc(1);
     }
     progress.finish_and_clear();
-    println!("{} dropped", numbers.len());
+    output::report(format_args!("{} dropped", numbers.len()))?;
     Ok(ExitCode::SUCCESS)
 }
 

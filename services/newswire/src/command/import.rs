@@ -55,7 +55,7 @@ pub fn run(config: Option<&Path>, arguments: &Arguments) -> anyhow::Result<ExitC
         poster.check().await?;
         Ok(post_all(&poster, count, entries, usize::from(arguments.concurrency)).await)
     })?;
-    println!("{summary}");
+    service_kit::output::report(&summary)?;
     Ok(if summary.is_incomplete() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 

@@ -57,14 +57,14 @@ pub fn run(config: Option<&Path>, arguments: &Arguments) -> anyhow::Result<ExitC
 async fn execute(connection: &Connection, command: &Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Status => {
-            print::status(&ask(connection, Question::Status).await?);
+            print::status(&ask(connection, Question::Status).await?)?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Rebuild { name, hold, verify, detach } => {
             let (name, hold, verify) = (name.clone(), *hold, *verify);
             let status = ask(connection, Question::Rebuild { name, hold, verify }).await?;
             if *detach {
-                print::status(&status);
+                print::status(&status)?;
                 return Ok(ExitCode::SUCCESS);
             }
             follow::follow(connection, status).await
@@ -78,7 +78,7 @@ async fn execute(connection: &Connection, command: &Command) -> anyhow::Result<E
             follow::follow(connection, status).await
         }
         Command::Cancel => {
-            print::status(&ask(connection, Question::Cancel).await?);
+            print::status(&ask(connection, Question::Cancel).await?)?;
             Ok(ExitCode::SUCCESS)
         }
     }

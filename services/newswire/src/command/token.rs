@@ -5,7 +5,7 @@ use std::{path::Path, process::ExitCode, time::Duration};
 use anyhow::Context as _;
 use clap::Args;
 use eventsourcing::UserId;
-use service_kit::{auth::Tokens, settings};
+use service_kit::{auth::Tokens, output, settings};
 
 use crate::settings::{TokenSettings, complete_auth};
 
@@ -26,7 +26,7 @@ pub struct Arguments {
 /// Prints a token, alone, on standard output.
 pub fn run(config: Option<&Path>, arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let token = mint(config, arguments)?;
-    println!("{token}");
+    output::line(token)?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -53,7 +53,8 @@ fn is_sync(text: &str) -> bool {
 /// The password of every user of this installation, generated at the first start.
 pub(super) fn password(dir: &Path) -> anyhow::Result<String> {
     let path = dir.join(PASSWORD_FILE);
-    auth::generate_key(&path).with_context(|| format!("writing {} failed", path.display()))?;
+    auth::generate_key(&path)
+        .with_context(|| format!("looking for {}, or making it, failed", path.display()))?;
     let password = fs::read_to_string(&path);
     let password = password.with_context(|| format!("reading {} failed", path.display()))?;
     // An empty one would connect as a guest.

@@ -80,6 +80,9 @@ async fn a_wrong_setting_is_named_with_what_was_expected() {
         ("NEWSWIRE__NOTIFICATION__MAIL_DOMAIN", "a b", "notification.mail_domain"),
         ("NEWSWIRE__HTPP__LISTEN", "127.0.0.1:1", "htpp.listen"),
         ("NEWSWIRE__LOG__FORMAT", "xml", "log.format"),
+        ("NEWSWIRE__LOG__LEVEL", "warning", "log.level"),
+        ("NEWSWIRE__LOG__LEVEL", "loud", "log.level"),
+        ("NEWSWIRE__LOG__LEVEL", "push=loud", "log.level"),
         ("NEWSWIRE__NOTIFICATION__FROM", "nobody", "notification.from"),
         ("NEWSWIRE__AUTH__KEY", "short", "auth.key"),
     ] {

@@ -1,4 +1,5 @@
 //! Newswire from the outside: its processes, its REST, its socket, its files.
+#![allow(clippy::disallowed_macros, reason = "the output of a test is read by people")]
 
 mod app;
 mod architecture;
@@ -16,4 +17,5 @@ mod projection_chaos;
 mod reading;
 mod rebuild;
 mod socket;
+mod starting;
 mod walk;

@@ -1,4 +1,5 @@
 //! The projection service on a real nats-server: events in, queries out.
+#![allow(clippy::disallowed_macros, reason = "the output of a test is read by people")]
 
 mod generations;
 mod reading;

@@ -3,7 +3,8 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use indicatif::{ProgressBar, ProgressStyle};
-use messaging::consumer::{DeadLetter, DeadLetterBox, DeadLetterError, DeadLetterFilter};
+use messaging::consumer::{DeadLetter, DeadLetterBox, DeadLetterFilter};
+use service_kit::output::OutputError;
 
 /// An aggregate as a consumer has it: the consumer's name, and the subject of the events.
 pub(super) type Aggregate = (String, String);
@@ -12,13 +13,13 @@ pub(super) type Aggregate = (String, String);
 pub(super) async fn each(
     letters: &DeadLetterBox,
     filter: &DeadLetterFilter,
-    mut see: impl FnMut(&DeadLetter),
-) -> Result<(), DeadLetterError> {
+    mut see: impl FnMut(&DeadLetter) -> Result<(), OutputError>,
+) -> anyhow::Result<()> {
     let (spinner, mut after) = (spinner(), 0);
     loop {
         let chosen = filter.page(letters, after).await?;
         spinner.inc(chosen.letters.len() as u64);
-        spinner.suspend(|| chosen.letters.iter().for_each(&mut see));
+        spinner.suspend(|| chosen.letters.iter().try_for_each(&mut see))?;
         match chosen.next {
             Some(next) => after = next,
             None => break,
@@ -32,9 +33,13 @@ pub(super) async fn each(
 pub(super) async fn numbers(
     letters: &DeadLetterBox,
     filter: &DeadLetterFilter,
-) -> Result<Vec<u64>, DeadLetterError> {
+) -> anyhow::Result<Vec<u64>> {
     let mut numbers = Vec::new();
-    each(letters, filter, |letter| numbers.push(letter.sequence)).await?;
+    each(letters, filter, |letter| {
+        numbers.push(letter.sequence);
+        Ok(())
+    })
+    .await?;
     Ok(numbers)
 }
 
@@ -42,10 +47,11 @@ pub(super) async fn numbers(
 pub(super) async fn aggregates(
     letters: &DeadLetterBox,
     filter: &DeadLetterFilter,
-) -> Result<BTreeSet<Aggregate>, DeadLetterError> {
+) -> anyhow::Result<BTreeSet<Aggregate>> {
     let mut aggregates = BTreeSet::new();
     each(letters, filter, |letter| {
         aggregates.insert((letter.consumer.clone(), letter.message.subject.clone()));
+        Ok(())
     })
     .await?;
     Ok(aggregates)

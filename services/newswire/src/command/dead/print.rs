@@ -1,22 +1,25 @@
+use std::fmt::Write as _;
+
 use messaging::consumer::DeadLetter;
 use time::format_description::well_known::Rfc3339;
 
 /// A dead letter on a line.
-pub(super) fn line(letter: &DeadLetter) {
+pub(super) fn line(letter: &DeadLetter) -> String {
     let DeadLetter { sequence, consumer, reason, message, .. } = letter;
     let kind = message.headers.get("ce-type").map_or("-", |value| value.as_str());
     let (time, position, subject) = (time(letter), message.position, &message.subject);
-    println!("{sequence} {time} {consumer} {position} {kind} {subject} {reason}");
+    format!("{sequence} {time} {consumer} {position} {kind} {subject} {reason}")
 }
 
 /// All of a dead letter.
-pub(super) fn whole(letter: &DeadLetter) {
-    println!("number:   {}", letter.sequence);
-    println!("time:     {}", time(letter));
-    println!("consumer: {}", letter.consumer);
-    println!("reason:   {}", letter.reason);
-    println!("subject:  {}", letter.message.subject);
-    println!("position: {}", letter.message.position);
+pub(super) fn whole(letter: &DeadLetter) -> Result<String, std::fmt::Error> {
+    let mut text = String::new();
+    writeln!(text, "number:   {}", letter.sequence)?;
+    writeln!(text, "time:     {}", time(letter))?;
+    writeln!(text, "consumer: {}", letter.consumer)?;
+    writeln!(text, "reason:   {}", letter.reason)?;
+    writeln!(text, "subject:  {}", letter.message.subject)?;
+    writeln!(text, "position: {}", letter.message.position)?;
     let mut headers: Vec<String> = letter
         .message
         .headers
@@ -25,16 +28,14 @@ pub(super) fn whole(letter: &DeadLetter) {
         .collect();
     headers.sort_unstable();
     for header in headers {
-        println!("  {header}");
+        writeln!(text, "  {header}")?;
     }
-    println!();
+    writeln!(text)?;
     // Whatever it is: control characters of a stranger's message do not belong on a terminal.
     let body = String::from_utf8_lossy(&letter.message.payload);
     let seen = |char: char| char == '\n' || char == '\t' || !char.is_control();
-    println!(
-        "{}",
-        body.chars().map(|char| if seen(char) { char } else { '\u{fffd}' }).collect::<String>()
-    );
+    text.extend(body.chars().map(|char| if seen(char) { char } else { '\u{fffd}' }));
+    Ok(text)
 }
 
 fn time(letter: &DeadLetter) -> String {

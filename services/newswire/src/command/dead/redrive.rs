@@ -5,6 +5,7 @@ use messaging::{
     Connection,
     consumer::{self, RedriveError},
 };
+use service_kit::output;
 
 use super::{chosen::Aggregate, progress};
 
@@ -20,7 +21,10 @@ struct Tally {
 }
 
 /// Aggregate by aggregate: order matters within one only.
-pub(super) async fn redrive(connection: &Connection, aggregates: &BTreeSet<Aggregate>) -> ExitCode {
+pub(super) async fn redrive(
+    connection: &Connection,
+    aggregates: &BTreeSet<Aggregate>,
+) -> anyhow::Result<ExitCode> {
     let progress = progress(aggregates.len(), "aggregates");
     let mut tally = Tally::default();
     // Sorted by consumer: all of one come behind each other.
@@ -40,11 +44,11 @@ pub(super) async fn redrive(connection: &Connection, aggregates: &BTreeSet<Aggre
     }
     progress.finish_and_clear();
     let Tally { done, failing, skipped } = tally;
-    println!("{done} redriven, {failing} aggregates still fail");
+    output::report(format_args!("{done} redriven, {failing} aggregates still fail"))?;
     if skipped > 0 {
-        println!("{skipped} aggregates were not tried");
+        output::report(format_args!("{skipped} aggregates were not tried"))?;
     }
-    if failing == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    Ok(if failing == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Why an aggregate is not done with.
@@ -84,5 +88,5 @@ async fn one(
 }
 
 fn complain(progress: &ProgressBar, text: &str) {
-    progress.suspend(|| eprintln!("{text}"));
+    progress.suspend(|| output::complain(text));
 }

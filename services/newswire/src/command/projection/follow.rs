@@ -7,6 +7,7 @@ use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressStyle};
 use messaging::Connection;
 use projection::control::{GenerationStatus, Question, State, Status};
+use service_kit::output;
 use tokio::time::Instant;
 
 use super::{ask, print};
@@ -22,19 +23,20 @@ pub(super) async fn follow(connection: &Connection, status: Status) -> anyhow::R
     let is_built = |generation: &&GenerationStatus| generation.state == State::Building;
     let Some(number) = status.generations.iter().find(is_built).map(|built| built.number) else {
         // It was done before anybody could look.
-        print::status(&status);
+        print::status(&status)?;
         return Ok(ExitCode::SUCCESS);
     };
     let last = watch(number, status, || ask(connection, Question::Status)).await?;
     let generation = find(&last, number)?;
-    println!("{}", print::line(generation, &last));
+    output::report(print::line(generation, &last))?;
     let is_good =
         generation.state == State::Live || (generation.held && generation.reason.is_none());
     if is_good {
         return Ok(ExitCode::SUCCESS);
     }
     let (word, reason) = (print::word(generation), generation.reason.as_deref());
-    eprintln!("generation {number} is {word}: {}", reason.unwrap_or("nobody says why"));
+    let reason = reason.unwrap_or("nobody says why");
+    output::complain(format_args!("generation {number} is {word}: {reason}"));
     Ok(ExitCode::FAILURE)
 }
 
@@ -74,7 +76,7 @@ where
 /// Says it on a terminal as long as it lasts, and elsewhere once.
 fn complain(bar: &ProgressBar, error: &anyhow::Error) {
     if bar.message().is_empty() && bar.is_hidden() {
-        eprintln!("{error:#}; asking again");
+        output::complain(format_args!("{error:#}; asking again"));
     }
     bar.set_message(error.to_string());
 }

@@ -1,15 +1,16 @@
 use projection::control::{GenerationStatus, State, Status};
+use service_kit::output::{self, OutputError};
 
 /// A line a generation.
-pub(super) fn status(status: &Status) {
-    println!("{}: version {}, stream at {}", status.name, status.version, status.last_position);
-    for generation in &status.generations {
-        println!("{}", line(generation, status));
-    }
+pub(super) fn status(status: &Status) -> Result<(), OutputError> {
+    let Status { name, version, last_position, .. } = status;
+    let mut lines = vec![format!("{name}: version {version}, stream at {last_position}")];
+    lines.extend(status.generations.iter().map(|generation| line(generation, status)));
     let live = status.generations.iter().find(|generation| generation.state == State::Live);
     if live.is_some_and(|live| live.version != status.version) {
-        println!("the live generation is of another version: a rebuild is due");
+        lines.push("the live generation is of another version: a rebuild is due".to_owned());
     }
+    output::report(lines.join("\n"))
 }
 
 /// What is to be said of `generation`.
