@@ -1,5 +1,6 @@
 //! HTTP: serving with limits and deadlines, problems, correlation.
 
+pub mod client_address;
 pub mod problem;
 pub mod request_context;
 pub mod server;

@@ -13,6 +13,8 @@ use std::{
 use config::{Config, Environment, File, FileFormat, Map, Value, ValueKind};
 use serde::{Deserialize, de::DeserializeOwned};
 
+use crate::http::client_address::TrustedProxies;
+
 /// The documented defaults.
 pub const DEFAULTS: &str = include_str!("../../../deploy/newswire.toml");
 /// The file that is read when it is there and no other is named.
@@ -171,6 +173,8 @@ pub struct HttpSettings {
     pub request_timeout_ms: u64,
     /// The largest body.
     pub max_body_bytes: usize,
+    /// Whose word is taken about where a request comes from.
+    pub trusted_proxies: TrustedProxies,
 }
 
 /// `[admin]`
@@ -229,6 +233,8 @@ mod tests {
     fn a_wrong_value_is_named_with_what_was_expected() {
         let error = from("[http]\nmax_connections = \"many\"").expect_err("wrong").to_string();
         assert!(error.contains("http.max_connections") && error.contains("many"), "{error}");
+        let error = from("[http]\ntrusted_proxies = \"edge\"").expect_err("wrong").to_string();
+        assert!(error.contains("http.trusted_proxies") && error.contains("edge"), "{error}");
     }
 
     #[test]

@@ -1,4 +1,7 @@
-use service_kit::{Context, Health, Lifecycle, Site, auth::AuthSettings, settings::HttpSettings};
+use service_kit::{
+    Context, Health, Lifecycle, Site, auth::AuthSettings, http::client_address::TrustedProxies,
+    settings::HttpSettings,
+};
 
 use crate::{PATIENCE, eventually};
 
@@ -13,6 +16,7 @@ pub fn context() -> Context {
         header_timeout_ms: 10_000,
         request_timeout_ms: 10_000,
         max_body_bytes: 256 * 1024,
+        trusted_proxies: TrustedProxies::default(),
     };
     let site = Site::new(http, lifecycle.clone(), health.clone());
     Context { lifecycle, health, site }

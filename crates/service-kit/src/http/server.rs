@@ -13,7 +13,9 @@ use tokio::{
     sync::Semaphore,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tower::ServiceExt as _;
 
+use super::client_address::Peer;
 use crate::settings::HttpSettings;
 
 /// The buffer of a connection: bounds what a request's headers may take.
@@ -60,8 +62,9 @@ pub async fn serve(listener: TcpListener, routes: Router, limits: Limits, stop: 
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, _)) => {
-                let connection = connection(stream, routes.clone(), limits, stop.clone());
+            Ok((stream, peer)) => {
+                let peer = Peer(peer.ip());
+                let connection = connection(stream, peer, routes.clone(), limits, stop.clone());
                 connections.spawn(async move {
                     connection.await;
                     drop(permit);
@@ -78,11 +81,21 @@ pub async fn serve(listener: TcpListener, routes: Router, limits: Limits, stop: 
     connections.wait().await;
 }
 
-async fn connection(stream: TcpStream, routes: Router, limits: Limits, stop: CancellationToken) {
+async fn connection(
+    stream: TcpStream,
+    peer: Peer,
+    routes: Router,
+    limits: Limits,
+    stop: CancellationToken,
+) {
     // Small replies must not wait for each other.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "setting TCP_NODELAY failed");
     }
+    let routes = routes.map_request(move |mut request: hyper::Request<_>| {
+        request.extensions_mut().insert(peer);
+        request
+    });
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.header_timeout)

@@ -22,6 +22,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tracing::Instrument as _;
 
 use super::{
+    client_address,
     guard::guard,
     problem::Problem,
     request_context::{CORRELATION_ID, RequestContext, TRACEPARENT},
@@ -92,6 +93,7 @@ impl Site {
         let inner = self.inner.clone();
         let deadline = Duration::from_millis(inner.settings.request_timeout_ms);
         let max_body = inner.settings.max_body_bytes;
+        let proxies = Arc::new(inner.settings.trusted_proxies.clone());
         let app = Router::new()
             .fallback(dispatch)
             .with_state(inner.clone())
@@ -101,7 +103,8 @@ impl Site {
             .layer(CatchPanicLayer::custom(|_| Problem::internal().into_response()))
             .layer(middleware::from_fn(move |request, next| within(deadline, request, next)))
             .layer(middleware::from_fn(guard))
-            .layer(middleware::from_fn(identify));
+            .layer(middleware::from_fn(identify))
+            .layer(middleware::from_fn_with_state(proxies, client_address::locate));
         let limits = Limits::from(&inner.settings);
         let stop = inner.lifecycle.stop_token().clone();
         inner.lifecycle.spawn(server::serve(listener, app, limits, stop));

@@ -11,7 +11,7 @@ use tokio::{
     net::TcpStream,
 };
 
-use super::request_context::RequestContext;
+use super::{client_address::TrustedProxies, request_context::RequestContext};
 use crate::{Health, Lifecycle, Site, settings::HttpSettings};
 
 /// The client library leaves the choice of the TLS provider to its user.
@@ -39,6 +39,7 @@ async fn site(routes: Router) -> TestSite {
         header_timeout_ms: 300,
         request_timeout_ms: 300,
         max_body_bytes: 1024,
+        trusted_proxies: TrustedProxies::default(),
     };
     let lifecycle = Lifecycle::new(Duration::from_secs(5));
     let site = Site::new(settings, lifecycle.clone(), ready());
