@@ -13,6 +13,7 @@ pub mod names;
 pub mod queue;
 pub mod request;
 mod snapshots;
+mod throttle;
 pub mod topology;
 
 pub use connection::{ConnectError, Connection, Link, NatsSettings};
@@ -21,3 +22,4 @@ pub use feed::Feed;
 pub use queue::{CommandQueue, EnqueueError, Operation, QueueServer};
 pub use request::{RequestClient, RequestError, RequestServer, ServiceError};
 pub use snapshots::JetStreamSnapshots;
+pub use throttle::Throttle;

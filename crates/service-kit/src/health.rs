@@ -20,8 +20,24 @@ pub struct Health {
 pub enum State {
     /// It can serve.
     Ready,
+    /// It can serve, and somebody should look at it before it cannot; says why.
+    Warning(String),
     /// It cannot; says why.
     NotReady(String),
+}
+
+impl State {
+    /// Ready, unless there is a `problem`.
+    #[must_use]
+    pub fn unless(problem: Option<String>) -> Self {
+        problem.map_or(Self::Ready, Self::NotReady)
+    }
+
+    /// Whether it can serve.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        !matches!(self, Self::NotReady(_))
+    }
 }
 
 impl Health {
@@ -37,17 +53,24 @@ impl Health {
     pub fn follow<T: Send + Sync + 'static>(
         &self,
         name: impl Into<String>,
-        mut watched: watch::Receiver<T>,
+        watched: watch::Receiver<T>,
         problem: fn(&T) -> Option<String>,
+    ) {
+        self.follow_state(name, watched, move |value| State::unless(problem(value)));
+    }
+
+    /// Lets the component `name` have the state that `state` makes of the value of `watched`.
+    pub fn follow_state<T: Send + Sync + 'static>(
+        &self,
+        name: impl Into<String>,
+        mut watched: watch::Receiver<T>,
+        state: impl Fn(&T) -> State + Send + 'static,
     ) {
         let component = self.component(name);
         tokio::spawn(async move {
             loop {
-                let problem = problem(&watched.borrow_and_update());
-                match problem {
-                    None => component.ready(),
-                    Some(problem) => component.not_ready(problem),
-                }
+                let state = state(&watched.borrow_and_update());
+                component.set(state);
                 if watched.changed().await.is_err() {
                     return component.not_ready("closed");
                 }
@@ -59,7 +82,7 @@ impl Health {
     #[must_use]
     pub fn is_ready(&self) -> bool {
         let components = self.snapshot();
-        !components.is_empty() && components.values().all(|state| *state == State::Ready)
+        !components.is_empty() && components.values().all(State::is_ready)
     }
 
     /// The state of every component.
@@ -85,13 +108,41 @@ pub struct Component {
 }
 
 impl Component {
+    /// It is in `state`.
+    pub fn set(&self, state: State) {
+        self.health.set(&self.name, state);
+    }
+
     /// It can serve.
     pub fn ready(&self) {
-        self.health.set(&self.name, State::Ready);
+        self.set(State::Ready);
+    }
+
+    /// It can serve, but `detail` should be looked at before it cannot.
+    pub fn warning(&self, detail: impl Into<String>) {
+        self.set(State::Warning(detail.into()));
     }
 
     /// It cannot, because of `reason`.
     pub fn not_ready(&self, reason: impl Into<String>) {
-        self.health.set(&self.name, State::NotReady(reason.into()));
+        self.set(State::NotReady(reason.into()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_warning_is_shown_and_is_ready() {
+        let health = Health::default();
+        let component = health.component("store");
+        assert!(!health.is_ready(), "it starts");
+        component.warning("12 MiB are left");
+        assert!(health.is_ready());
+        let shown = serde_json::to_value(health.snapshot()).expect("JSON");
+        assert_eq!(shown, serde_json::json!({ "store": { "warning": "12 MiB are left" } }));
+        component.not_ready("nothing is left");
+        assert!(!health.is_ready());
     }
 }
