@@ -116,9 +116,10 @@ async fn newswire_runs_whether_or_not_anybody_reads_what_it_says() {
         let dir = folder();
         let http = free_port();
         let said = || -> Stdio {
-            match full {
-                false => closed().into(),
-                true => File::options().write(true).open("/dev/full").expect("Linux").into(),
+            if full {
+                File::options().write(true).open("/dev/full").expect("Linux").into()
+            } else {
+                closed().into()
             }
         };
         let binary = nats_server_binary().canonicalize().unwrap_or_else(|_| nats_server_binary());
