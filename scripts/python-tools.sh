@@ -7,7 +7,7 @@ target=.tools/python
 if [ -f "$target/requirements.txt" ] && cmp -s scripts/requirements.txt "$target/requirements.txt"; then
     exit 0
 fi
-echo "installing the tests' mail server into $target/"
+echo "installing the tests' Python tools into $target/"
 rm -rf "$target"
 python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore \
     --target "$target" --requirement scripts/requirements.txt

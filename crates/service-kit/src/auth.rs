@@ -53,6 +53,14 @@ pub struct Claims {
     pub exp: i64,
 }
 
+impl Claims {
+    /// Until when the token is taken, in seconds of Unix time: a little longer than it says, since clocks may be apart.
+    #[must_use]
+    pub fn valid_until(&self) -> i64 {
+        self.exp.saturating_add_unsigned(LEEWAY)
+    }
+}
+
 /// What a token of ours says.
 #[derive(Debug, Serialize)]
 struct Minted<'a> {

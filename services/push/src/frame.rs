@@ -2,18 +2,18 @@
 
 use std::borrow::Cow;
 
-use axum::extract::ws::Utf8Bytes;
 use contracts::article::{self, ArticleEvent};
 use eventsourcing::RecordedEvent;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json, value::RawValue};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use crate::topic::Topic;
 
 /// What a client says.
 #[derive(Debug, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub(crate) enum ClientFrame {
     /// It wants topics; those after the position `since`, when it names one.
     Subscribe { topics: Vec<String>, since: Option<u64> },
@@ -24,7 +24,18 @@ pub(crate) enum ClientFrame {
     /// It says so again, before its token ends.
     Refresh { token: String },
     /// It wants a sign of life.
-    Ping,
+    Ping {},
+}
+
+impl ClientFrame {
+    /// The frame that `text` is; otherwise why it is none.
+    pub(crate) fn read(text: &str) -> Result<Self, String> {
+        // The derived decoding takes an array of the members' values as well.
+        if !text.trim_start().starts_with('{') {
+            return Err("a JSON object was expected".to_owned());
+        }
+        serde_json::from_str(text).map_err(|error| error.to_string())
+    }
 }
 
 /// Answers to a client's frames.

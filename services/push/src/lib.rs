@@ -2,14 +2,15 @@
 
 mod frame;
 mod hub;
+mod places;
 mod queue;
 mod replay;
 mod socket;
 mod topic;
 
-use std::{num::NonZeroUsize, sync::Arc};
+use std::{num::NonZeroUsize, sync::Arc, time::Duration};
 
-use axum::{Router, routing::get};
+use axum::{Router, routing::any};
 use messaging::{Connection, Feed, Link, NatsSettings};
 use serde::Deserialize;
 use service_kit::{
@@ -18,7 +19,7 @@ use service_kit::{
 };
 use tokio::sync::Semaphore;
 
-use crate::hub::Hub;
+use crate::{hub::Hub, places::Places};
 
 /// The service's name: its NATS user.
 pub const NAME: &str = "push";
@@ -48,6 +49,20 @@ pub struct PushSettings {
     pub max_topics: NonZeroUsize,
     /// Clients at once.
     pub max_clients: NonZeroUsize,
+    /// Clients at once that have not authenticated.
+    pub max_anonymous_clients: NonZeroUsize,
+    /// The same for one address.
+    pub max_anonymous_clients_per_address: NonZeroUsize,
+    /// From a message's first byte to its last, in milliseconds.
+    pub message_timeout_ms: u64,
+    /// Bytes that unfinished and unanswered messages of all anonymous clients may have together.
+    pub max_anonymous_unfinished_bytes: NonZeroUsize,
+}
+
+impl PushSettings {
+    fn message_timeout(&self) -> Duration {
+        Duration::from_millis(self.message_timeout_ms)
+    }
 }
 
 /// What every socket needs. Cheap to clone.
@@ -58,7 +73,9 @@ struct Push {
     tokens: Arc<Tokens>,
     lifecycle: Lifecycle,
     settings: PushSettings,
-    places: Arc<Semaphore>,
+    places: Arc<Places>,
+    /// Bytes of large messages of clients that nobody knows.
+    unfinished: Arc<Semaphore>,
     replays: Arc<Semaphore>,
 }
 
@@ -81,10 +98,11 @@ pub async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
         tokens,
         lifecycle: context.lifecycle.clone(),
         settings: settings.push,
-        places: Arc::new(Semaphore::new(settings.push.max_clients.get())),
+        places: Arc::new(Places::new(&settings.push)),
+        unfinished: Arc::new(Semaphore::new(settings.push.max_anonymous_unfinished_bytes.get())),
         replays: Arc::new(Semaphore::new(MAX_REPLAYS)),
     };
-    let routes = Router::new().route("/ws", get(socket::upgrade)).with_state(push);
+    let routes = Router::new().route("/ws", any(socket::upgrade)).with_state(push);
     let address = context.site.mount(routes).await?;
     tracing::info!(%address, "live socket is served");
     ready.ready();

@@ -2,8 +2,8 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use axum::extract::ws::Utf8Bytes;
 use messaging::feed::{Feed, FeedError, StreamMessage};
+use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use crate::{
     frame,

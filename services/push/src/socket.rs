@@ -1,17 +1,36 @@
 //! One client: its frames, its replay, its end.
 
 mod client;
+mod connection;
 mod end;
+mod frames;
+mod handshake;
+mod incoming;
 mod subscription;
+mod user;
 
 use axum::{
-    extract::{FromRequestParts, Request, State, WebSocketUpgrade},
+    extract::{Request, State},
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use service_kit::Problem;
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
+use service_kit::{Problem, http::client_address::ClientAddress};
+use tokio_tungstenite::{
+    WebSocketStream,
+    tungstenite::protocol::{Role, WebSocketConfig},
+};
 
-use crate::{Push, socket::client::Client};
+use crate::{
+    Push,
+    places::Place,
+    socket::{
+        client::Client,
+        incoming::{Incoming, Room},
+        user::User,
+    },
+};
 
 /// The buffers of a connection: small, since most connections are idle most of the time.
 const BUFFER: usize = 4096;
@@ -21,39 +40,56 @@ const MAX_WRITE_BUFFER: usize = 1024 * 1024;
 const MAX_MESSAGE: usize = 64 * 1024;
 
 /// `GET /ws`: a WebSocket. A token may come as `Authorization` header, or later in an `authenticate` frame.
-pub(crate) async fn upgrade(State(push): State<Push>, request: Request) -> Response {
-    let claims = match push.tokens.check_headers(request.headers()) {
-        Ok(claims) => claims,
-        Err(error) => {
-            return Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", error.to_string())
-                .with_header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
-                .into_response();
-        }
+pub(crate) async fn upgrade(State(push): State<Push>, mut request: Request) -> Response {
+    let upgrading = hyper::upgrade::on(&mut request);
+    let (parts, _) = request.into_parts();
+    let accept = match handshake::check(&parts) {
+        Ok(accept) => accept,
+        Err(problem) => return problem.into_response(),
     };
-    let (mut parts, _) = request.into_parts();
-    let upgrade = match WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
-        Ok(upgrade) => upgrade,
-        Err(rejection) => {
-            let detail = format!("a WebSocket handshake was expected: {}", rejection.body_text());
-            return Problem::new(rejection.status(), "websocket-expected", detail).into_response();
-        }
+    let user =
+        match push.tokens.check_headers(&parts.headers).map(|claims| claims.as_ref().map(User::of))
+        {
+            Ok(None) => None,
+            Ok(Some(Ok(user))) => Some(user),
+            Ok(Some(Err(error))) => return unauthorized(error.to_string()),
+            Err(error) => return unauthorized(error.to_string()),
+        };
+    let Some(address) = parts.extensions.get::<ClientAddress>().copied() else {
+        return Problem::internal().into_response();
     };
-    let Ok(place) = push.places.clone().try_acquire_owned() else {
-        let detail = "this server has as many live sockets as it takes";
-        return Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too-many-sockets", detail)
-            .retry_after(5)
-            .into_response();
+    let place = match push.places.take(user.is_none().then_some(address)) {
+        Ok(place) => place,
+        Err(full) => return full.into_response(),
     };
     // The server does not wait for upgraded connections; the lifecycle does.
     let token = push.lifecycle.token();
-    upgrade
+    tokio::spawn(async move {
+        match upgrading.await {
+            Ok(upgraded) => serve(push, user, place, upgraded).await,
+            Err(error) => tracing::debug!(%error, "a client left in its handshake"),
+        }
+        drop(token);
+    });
+    handshake::accepted(accept)
+}
+
+fn unauthorized(detail: String) -> Response {
+    Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", detail)
+        .with_header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
+        .into_response()
+}
+
+async fn serve(push: Push, user: Option<User>, place: Place, upgraded: Upgraded) {
+    let config = WebSocketConfig::default()
         .read_buffer_size(BUFFER)
         .write_buffer_size(BUFFER)
         .max_write_buffer_size(MAX_WRITE_BUFFER)
-        .max_message_size(MAX_MESSAGE)
-        .max_frame_size(MAX_MESSAGE)
-        .on_upgrade(move |socket| async move {
-            Client::new(push, claims).serve(socket).await;
-            drop((place, token));
-        })
+        .max_message_size(Some(MAX_MESSAGE))
+        .max_frame_size(Some(MAX_MESSAGE));
+    let room = Room::new(push.unfinished.clone(), user.is_none());
+    let stream =
+        Incoming::new(TokioIo::new(upgraded), push.settings.message_timeout(), room.clone());
+    let socket = WebSocketStream::from_raw_socket(stream, Role::Server, Some(config)).await;
+    Client::new(push, user, place, room).serve(socket).await;
 }

@@ -1,26 +1,26 @@
 use std::{collections::HashMap, time::Duration};
 
-use axum::{
-    body::Bytes,
-    extract::ws::{Message, Utf8Bytes, WebSocket},
-};
-use service_kit::auth::Claims;
-use time::OffsetDateTime;
-use tokio::time::Instant;
+use tokio::sync::mpsc;
+use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 use tokio_util::sync::CancellationToken;
 
-use super::{end::End, subscription};
+use super::{
+    connection::{self, Outgoing, Received, Socket},
+    end::End,
+    incoming::Room,
+    subscription,
+    user::User,
+};
 use crate::{
     Push,
     frame::{ClientFrame, ServerFrame},
     hub::ClientId,
+    places::Place,
     queue::{self, Receiver},
     topic::Topic,
 };
 
-/// How often an idle client is asked for a sign of life.
-const PING: Duration = Duration::from_secs(30);
-/// How long a client may take to read a frame, or to give a sign of life.
+/// How long a client may take to read a frame.
 const PATIENCE: Duration = Duration::from_secs(75);
 
 /// One connected client.
@@ -29,7 +29,9 @@ pub(super) struct Client {
     pub(super) id: ClientId,
     pub(super) queue: Receiver,
     overflow: CancellationToken,
-    pub(super) claims: Option<Claims>,
+    pub(super) user: Option<User>,
+    place: Place,
+    room: Room,
     /// Its topics, each with the position after which it hears of it.
     pub(super) topics: HashMap<Topic, u64>,
 }
@@ -41,45 +43,37 @@ pub(super) struct Complaint {
 }
 
 impl Client {
-    pub(super) fn new(push: Push, claims: Option<Claims>) -> Self {
+    pub(super) fn new(push: Push, user: Option<User>, place: Place, room: Room) -> Self {
         let (sender, queue) = queue::queue(push.settings.max_queued_bytes.get());
         let id = push.hub.connect(sender);
         let overflow = queue.overflow();
-        Self { push, id, queue, overflow, claims, topics: HashMap::new() }
+        Self { push, id, queue, overflow, user, place, room, topics: HashMap::new() }
     }
 
     /// Serves the client until one side ends it.
-    pub(super) async fn serve(mut self, mut socket: WebSocket) {
-        let end = self.run(&mut socket).await;
+    pub(super) async fn serve(mut self, socket: Socket) {
+        let room = self.room.clone();
+        let answer = async |outgoing: &Outgoing, inbox| self.run(outgoing, inbox).await;
+        let (end, socket) = connection::serve(socket, &room, answer).await;
         tracing::debug!(?end, "live socket ended");
-        let goodbye = end.tell(&mut socket, self.id.number());
-        let _ = tokio::time::timeout(Duration::from_secs(1), goodbye).await;
+        // Nothing more is queued while both sides say goodbye; its place is taken until they have.
+        self.leave();
+        if let Some(socket) = socket {
+            end.tell(socket, self.id.number()).await;
+        }
     }
 
-    async fn run(&mut self, socket: &mut WebSocket) -> End {
-        let mut heard = Instant::now();
-        let mut ping = tokio::time::interval_at(heard + PING, PING);
+    async fn run(&mut self, outgoing: &Outgoing, mut inbox: mpsc::Receiver<Received>) -> End {
         loop {
             let outcome = tokio::select! {
                 end = self.ended() => Err(end),
                 frame = self.queue.pop() => match frame {
-                    Some(frame) => self.send(socket, frame).await,
+                    Some(frame) => self.send(outgoing, frame).await,
                     None => Err(End::TooSlow),
                 },
-                message = socket.recv() => match message {
-                    Some(Ok(message)) => {
-                        let outcome = self.receive(socket, message).await;
-                        // An answer may take long, a replay most of all.
-                        heard = Instant::now();
-                        outcome
-                    }
-                    Some(Err(_)) => Err(End::BadMessage),
+                message = inbox.recv() => match message {
+                    Some(message) => self.receive(outgoing, &message.text).await,
                     None => Err(End::Gone),
-                },
-                _ = ping.tick() => if heard.elapsed() < PATIENCE {
-                    self.deliver(socket, Message::Ping(Bytes::new())).await
-                } else {
-                    Err(End::Gone)
                 },
             };
             if let Err(end) = outcome {
@@ -90,7 +84,10 @@ impl Client {
 
     /// Returns when the server stops or the token ends.
     pub(super) fn ended(&self) -> impl Future<Output = End> + use<> {
-        let (stop, left) = (self.push.lifecycle.stop_token().clone(), self.expires_in());
+        let (stop, left) = (
+            self.push.lifecycle.stop_token().clone(),
+            self.user.as_ref().and_then(User::expires_in),
+        );
         async move {
             let expiry = async {
                 match left {
@@ -105,21 +102,10 @@ impl Client {
         }
     }
 
-    fn expires_in(&self) -> Option<Duration> {
-        let exp = OffsetDateTime::from_unix_timestamp(self.claims.as_ref()?.exp).ok()?;
-        Some((exp - OffsetDateTime::now_utc()).try_into().unwrap_or(Duration::ZERO))
-    }
-
-    async fn receive(&mut self, socket: &mut WebSocket, message: Message) -> Result<(), End> {
-        let text = match message {
-            Message::Text(text) => text,
-            Message::Ping(_) | Message::Pong(_) => return Ok(()),
-            Message::Close(_) => return Err(End::Gone),
-            Message::Binary(_) => return Err(End::BadMessage),
-        };
-        let answered = match serde_json::from_str(&text) {
+    async fn receive(&mut self, socket: &Outgoing, text: &str) -> Result<(), End> {
+        let answered = match ClientFrame::read(text) {
             Ok(frame) => self.answer(socket, frame).await?,
-            Err(error) => Err(Complaint { code: "malformed-frame", detail: error.to_string() }),
+            Err(detail) => Err(Complaint { code: "malformed-frame", detail }),
         };
         match answered {
             Ok(()) => Ok(()),
@@ -131,11 +117,11 @@ impl Client {
 
     async fn answer(
         &mut self,
-        socket: &mut WebSocket,
+        socket: &Outgoing,
         frame: ClientFrame,
     ) -> Result<Result<(), Complaint>, End> {
         let reply = match frame {
-            ClientFrame::Ping => ServerFrame::Pong.text(),
+            ClientFrame::Ping {} => ServerFrame::Pong.text(),
             ClientFrame::Authenticate { token } | ClientFrame::Refresh { token } => {
                 match self.authenticate(&token) {
                     Ok(reply) => reply,
@@ -159,27 +145,32 @@ impl Client {
     }
 
     fn authenticate(&mut self, token: &str) -> Result<Utf8Bytes, Complaint> {
-        let claims = self
-            .push
-            .tokens
-            .check(token)
-            .map_err(|error| Complaint { code: "unauthorized", detail: error.to_string() })?;
+        let unauthorized = |detail| Complaint { code: "unauthorized", detail };
+        let claims = self.push.tokens.check(token);
+        let claims = claims.map_err(|error| unauthorized(error.to_string()))?;
+        let user = User::of(&claims).map_err(|error| unauthorized(error.to_string()))?;
         // Topics were granted to the user who is connected; another one needs another connection.
-        if self.claims.as_ref().is_some_and(|current| current.sub != claims.sub) {
-            let detail = "the token is another user's".to_owned();
-            return Err(Complaint { code: "unauthorized", detail });
+        if self.user.as_ref().is_some_and(|current| current.id != user.id) {
+            return Err(unauthorized("the token is another user's".to_owned()));
         }
-        let claims = self.claims.insert(claims);
-        let (user_id, expires_at) = (claims.sub.as_str(), claims.exp);
+        self.place.is_known();
+        self.room.is_known();
+        let user = self.user.insert(user);
+        let (user_id, expires_at) = (user.id.as_str(), user.expires_at);
         Ok(ServerFrame::Authenticated { user_id, expires_at }.text())
     }
 
-    pub(super) async fn send(&self, socket: &mut WebSocket, frame: Utf8Bytes) -> Result<(), End> {
+    /// The hub forgets the client; a second time does nothing.
+    fn leave(&mut self) {
+        self.push.hub.disconnect(self.id, self.topics.drain().map(|(topic, _)| topic));
+    }
+
+    pub(super) async fn send(&self, socket: &Outgoing, frame: Utf8Bytes) -> Result<(), End> {
         self.deliver(socket, Message::Text(frame)).await
     }
 
     /// A client that does not read must neither hold its task for ever nor fill its queue unnoticed.
-    async fn deliver(&self, socket: &mut WebSocket, message: Message) -> Result<(), End> {
+    async fn deliver(&self, socket: &Outgoing, message: Message) -> Result<(), End> {
         tokio::select! {
             // First of all: behind a gap nothing may be sent, or the client would resume behind it.
             biased;
@@ -196,6 +187,6 @@ impl Client {
 
 impl Drop for Client {
     fn drop(&mut self) {
-        self.push.hub.disconnect(self.id, self.topics.drain().map(|(topic, _)| topic));
+        self.leave();
     }
 }

@@ -2,11 +2,9 @@
 
 use std::time::Duration;
 
-use axum::extract::ws::WebSocket;
-use eventsourcing::UserId;
-
 use super::{
     client::{Client, Complaint},
+    connection::Outgoing,
     end::End,
 };
 use crate::{frame::ServerFrame, replay::Replay, topic::Topic};
@@ -23,9 +21,8 @@ impl Client {
             return Err(Complaint { code: "wrong-number-of-topics", detail });
         }
         let topics = parse(topics)?;
-        let own = self.claims.as_ref().and_then(|claims| claims.sub.parse::<UserId>().ok());
-        let foreign =
-            |topic: &&Topic| matches!(topic, Topic::User(user) if Some(user) != own.as_ref());
+        let own = self.user.as_ref().map(|user| &user.id);
+        let foreign = |topic: &&Topic| matches!(topic, Topic::User(user) if Some(user) != own);
         match topics.iter().find(foreign) {
             Some(topic) => {
                 let detail = format!("{topic} needs the token of that user");
@@ -38,7 +35,7 @@ impl Client {
     /// What is queued already is still sent, so that nothing comes after the answer.
     pub(super) async fn unsubscribe(
         &mut self,
-        socket: &mut WebSocket,
+        socket: &Outgoing,
         topics: &[Topic],
     ) -> Result<(), End> {
         let position = self.push.hub.unsubscribe(self.id, topics);
@@ -54,7 +51,7 @@ impl Client {
     /// queue holds what comes meanwhile.
     pub(super) async fn subscribe(
         &mut self,
-        socket: &mut WebSocket,
+        socket: &Outgoing,
         topics: Vec<Topic>,
         since: Option<u64>,
     ) -> Result<(), End> {
@@ -93,14 +90,14 @@ impl Client {
         Ok(true)
     }
 
-    async fn send_queued(&mut self, socket: &mut WebSocket, position: u64) -> Result<(), End> {
+    async fn send_queued(&mut self, socket: &Outgoing, position: u64) -> Result<(), End> {
         while let Some(frame) = self.queue.pop_until(position) {
             self.send(socket, frame).await?;
         }
         Ok(())
     }
 
-    async fn replay(&self, socket: &mut WebSocket, mut replay: Replay) -> Result<(), End> {
+    async fn replay(&self, socket: &Outgoing, mut replay: Replay) -> Result<(), End> {
         if replay.wanted.is_empty() {
             return Ok(());
         }

@@ -4,7 +4,7 @@ use test_support::PATIENCE;
 use tokio::net::TcpStream;
 use tokio_tungstenite::{
     MaybeTlsStream, WebSocketStream, connect_async,
-    tungstenite::{Error, Message, client::IntoClientRequest as _},
+    tungstenite::{Error, Message, client::IntoClientRequest as _, protocol::CloseFrame},
 };
 
 /// A client of the live socket.
@@ -15,6 +15,9 @@ pub struct Client(WebSocketStream<MaybeTlsStream<TcpStream>>);
 pub enum Next {
     Frame(Value),
     Closed(u16),
+    ClosedWithoutCode,
+    /// The connection was ended behind a closing handshake.
+    Ended,
     Vanished,
 }
 
@@ -37,6 +40,30 @@ impl Client {
         self.0.send(Message::text(text)).await.expect("sent");
     }
 
+    /// Begins the closing handshake.
+    pub async fn close(&mut self, code: Option<u16>) {
+        let close = code.map(|code| CloseFrame { code: code.into(), reason: "enough".into() });
+        self.0.send(Message::Close(close)).await.expect("sent");
+    }
+
+    /// What the server ends with, whatever it says before.
+    pub async fn end(&mut self) -> Next {
+        loop {
+            match self.next().await {
+                Next::Frame(_) => {}
+                end => return end,
+            }
+        }
+    }
+
+    /// The refusal of a handshake: its status, its problem, whether it says when to come back.
+    pub async fn refused(url: &str) -> (u16, Value, bool) {
+        let Err(Error::Http(response)) = connect_async(url).await else { panic!("connected") };
+        let body = response.body().as_deref().unwrap_or_default();
+        let problem = serde_json::from_slice(body).expect("a problem");
+        (response.status().as_u16(), problem, response.headers().contains_key("retry-after"))
+    }
+
     /// What comes next, pings aside.
     pub async fn next(&mut self) -> Next {
         loop {
@@ -46,8 +73,10 @@ impl Client {
                     return Next::Frame(serde_json::from_str(&text).expect("JSON"));
                 }
                 Some(Ok(Message::Close(Some(close)))) => return Next::Closed(close.code.into()),
+                Some(Ok(Message::Close(None))) => return Next::ClosedWithoutCode,
                 Some(Ok(_)) => {}
-                Some(Err(_)) | None => return Next::Vanished,
+                Some(Err(_)) => return Next::Vanished,
+                None => return Next::Ended,
             }
         }
     }

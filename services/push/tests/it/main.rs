@@ -1,62 +1,23 @@
 //! The push service on a real nats-server: events in, frames out.
 
 mod client;
+mod ending;
+mod handshake;
+mod raw;
+mod rude;
+mod service;
 
 use std::time::Duration;
 
-use push::{PushSettings, Settings};
 use serde_json::json;
-use service_kit::{Lifecycle, auth::Tokens};
-use test_support::{ArticleWriter, NatsServer, ready};
+use test_support::ArticleWriter;
 
-use crate::client::{Client, Next};
+use crate::{
+    client::{Client, Next},
+    service::{TestService, roomy},
+};
 
 const HOUR: Duration = Duration::from_hours(1);
-
-struct TestService {
-    server: NatsServer,
-    writer: ArticleWriter,
-    tokens: Tokens,
-    lifecycle: Lifecycle,
-    url: String,
-}
-
-impl TestService {
-    async fn start() -> Self {
-        Self::start_with(1024 * 1024).await
-    }
-
-    async fn start_with(max_queued_bytes: usize) -> Self {
-        let push = PushSettings {
-            max_queued_bytes: max_queued_bytes.try_into().expect("not zero"),
-            max_topics: 10.try_into().expect("not zero"),
-            max_clients: 1000.try_into().expect("not zero"),
-        };
-        let server = NatsServer::provisioned().await;
-        let context = test_support::context();
-        let auth = test_support::auth();
-        let tokens = Tokens::new(&auth).expect("a usable key");
-        let settings = Settings { nats: server.settings("push"), auth, push };
-        context.lifecycle.run("push", push::run(settings, context.clone()));
-        ready(&context).await;
-        let address = context.site.address().await.expect("the socket is mounted");
-        Self {
-            writer: ArticleWriter::new(&server).await,
-            server,
-            tokens,
-            lifecycle: context.lifecycle,
-            url: format!("ws://{address}/ws"),
-        }
-    }
-
-    fn token(&self, user: &str, ttl: Duration) -> String {
-        self.tokens.mint(user, &[], ttl).expect("minted")
-    }
-
-    async fn client(&self) -> Client {
-        Client::connect(&self.url, None).await.expect("connected")
-    }
-}
 
 #[tokio::test]
 async fn a_subscriber_gets_every_event_of_its_topics_in_order() {
@@ -189,6 +150,10 @@ async fn useless_frames_are_answered_and_change_nothing() {
     for (frame, code) in [
         ("{", "malformed-frame"),
         (r#"{"type":"shout"}"#, "malformed-frame"),
+        (r#"["ping"]"#, "malformed-frame"),
+        (r#"["subscribe",["articles"],null]"#, "malformed-frame"),
+        (r#"{"type":"ping","id":1}"#, "malformed-frame"),
+        (r#"{"type":"subscribe","topics":["articles"],"sicne":1}"#, "malformed-frame"),
         (r#"{"type":"subscribe","topics":["nothing"]}"#, "unknown-topic"),
         (r#"{"type":"subscribe","topics":[]}"#, "wrong-number-of-topics"),
         (&json!({"type": "subscribe", "topics": many}).to_string(), "wrong-number-of-topics"),
@@ -237,7 +202,11 @@ async fn a_token_is_checked_at_connect_and_ends_the_socket_when_it_ends() {
 
 #[tokio::test]
 async fn a_client_that_does_not_read_is_closed_and_nobody_else_waits() {
-    let service = TestService::start_with(100_000).await;
+    let service = TestService::start_with(push::PushSettings {
+        max_queued_bytes: 100_000.try_into().expect("not zero"),
+        ..roomy()
+    })
+    .await;
     let (mut slow, mut quick) = (service.client().await, service.client().await);
     slow.subscribe(json!(["articles"]), None).await;
     quick.subscribe(json!(["articles"]), None).await;
@@ -254,7 +223,7 @@ async fn a_client_that_does_not_read_is_closed_and_nobody_else_waits() {
             end => break end,
         }
     };
-    assert!(matches!(end, Next::Closed(4008) | Next::Vanished), "{end:?}");
+    assert!(matches!(end, Next::Closed(4008) | Next::Ended | Next::Vanished), "{end:?}");
     assert!(last < 600, "it was not slow enough");
     // And it misses nothing.
     let mut again = service.client().await;
