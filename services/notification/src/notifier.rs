@@ -8,6 +8,7 @@ use std::{
 use contracts::article::{ArticleEvent, CONTEXT};
 use eventsourcing::{EventId, RecordedEvent};
 use messaging::consumer::{Outcome, Reaction};
+use metrics::{Unit, counter, describe_counter};
 
 use crate::{
     NAME,
@@ -15,6 +16,9 @@ use crate::{
     message::Composer,
     record::Record,
 };
+
+/// Events whose author has no mail address.
+const UNADDRESSED: &str = "notification_unaddressed_total";
 
 /// Tells authors what happens to their articles.
 #[derive(Debug)]
@@ -28,6 +32,7 @@ pub(crate) struct Notifier {
 
 impl Notifier {
     pub(crate) fn new(composer: Composer, delivery: Delivery, record: Record) -> Self {
+        describe_counter!(UNADDRESSED, Unit::Count, "Events whose author has no mail address");
         Self { composer, delivery, record, unrecorded: Mutex::default() }
     }
 }
@@ -47,7 +52,7 @@ impl Reaction for Notifier {
             Err(error) => return Outcome::Wait(format!("reading the record failed: {error}")),
         }
         if !self.unrecorded().contains(&event.event.id)
-            && let Err(outcome) = self.deliver(event, &article).await
+            && let Err(outcome) = self.notify(event, &article).await
         {
             return outcome;
         }
@@ -57,22 +62,29 @@ impl Reaction for Notifier {
             return Outcome::Wait(format!("writing the record failed: {error}"));
         }
         self.unrecorded().remove(&event.event.id);
-        tracing::info!(article.id = %event.aggregate_id, "notification sent");
         Outcome::Done
     }
 }
 
 impl Notifier {
-    async fn deliver(&self, event: &RecordedEvent, article: &ArticleEvent) -> Result<(), Outcome> {
+    /// Delivers the message about `event`, unless its author cannot be written to: no later attempt would change that.
+    async fn notify(&self, event: &RecordedEvent, article: &ArticleEvent) -> Result<(), Outcome> {
+        let Some(to) = self.composer.author(article) else {
+            counter!(UNADDRESSED).increment(1);
+            tracing::warn!(article.id = %event.aggregate_id, "the author has no mail address");
+            return Ok(());
+        };
         let message = self
             .composer
-            .compose(event, article)
+            .compose(event, article, to)
             .map_err(|error| Outcome::GiveUp(format!("composing failed: {error}")))?;
         self.delivery.deliver(event.event.id, message).await.map_err(|error| match error {
             DeliveryError::Away(reason) => Outcome::Wait(reason),
             DeliveryError::NotNow(reason) => Outcome::Retry(reason),
             DeliveryError::Never(reason) => Outcome::GiveUp(reason),
-        })
+        })?;
+        tracing::info!(article.id = %event.aggregate_id, "notification sent");
+        Ok(())
     }
 
     // Nothing panics while the lock is held.

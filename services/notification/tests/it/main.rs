@@ -1,5 +1,7 @@
 //! The notification service on a real nats-server, with a real mail server.
 
+mod mail;
+
 use std::{fs, path::Path};
 
 use notification::{NotificationSettings, Settings};
@@ -117,16 +119,4 @@ async fn without_a_mail_server_messages_are_files_and_a_lost_record_doubles_none
     arrived(6, || files(folder.path())).await;
     lifecycle.finish().await.expect("an orderly end");
     assert_eq!(files(folder.path()).len(), 6);
-}
-
-#[tokio::test]
-async fn a_user_without_a_usable_address_is_a_dead_letter() {
-    let (server, folder) = (NatsServer::provisioned().await, folder());
-    let lifecycle = start(&server, folder.path(), "");
-    ArticleWriter::new(&server).await.create("a@b@c", "T", "C").await;
-    eventually("a dead letter", || async {
-        (server.messages_in("DEAD_LETTERS").await == 1).then_some(())
-    })
-    .await;
-    lifecycle.finish().await.expect("an orderly end");
 }
