@@ -1,5 +1,6 @@
 //! The messaging crate against a real nats-server.
 
+mod acknowledgements;
 mod event_store;
 mod feed;
 mod lanes;

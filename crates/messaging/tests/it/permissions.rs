@@ -146,9 +146,10 @@ async fn the_projection_has_its_own_consumers_and_no_others() {
     let server = NatsServer::provisioned().await;
     let projection = server.client("projection").await;
     let api = |act: &str| format!("$JS.API.CONSUMER.{act}.EVENTS.notification");
-    let acknowledgement = "$JS.ACK.EVENTS.notification.1.1.1.1.0".to_owned();
-    let next = api("MSG.NEXT");
-    for subject in [api("DELETE"), next, format!("{}.x", api("CREATE")), acknowledgement] {
+    // In both forms.
+    let old = "$JS.ACK.EVENTS.notification.1.1.1.1.0".to_owned();
+    let new = "$JS.ACK._.ACCOUNT.EVENTS.notification.1.1.1.1.0".to_owned();
+    for subject in [api("DELETE"), api("MSG.NEXT"), format!("{}.x", api("CREATE")), old, new] {
         let reply = projection.request(subject.clone(), "{}".into());
         let reply = tokio::time::timeout(MOMENT, reply).await;
         assert!(reply.is_err(), "it was answered at {subject}: {reply:?}");
