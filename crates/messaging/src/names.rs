@@ -20,6 +20,10 @@ pub const ALL_OPERATIONS: &str = "$KV.OPERATIONS.>";
 pub const SNAPSHOTS: &str = "KV_SNAPSHOTS";
 /// All snapshots.
 pub const ALL_SNAPSHOTS: &str = "$KV.SNAPSHOTS.>";
+/// The stream under the key-value bucket of leases.
+pub const LEASES: &str = "KV_LEASES";
+/// All leases.
+pub const ALL_LEASES: &str = "$KV.LEASES.>";
 /// All that the stream of events holds: events and claims.
 pub const ALL_EVENTS: &str = "events.>";
 /// The events of all aggregates. A claim has one token more.
@@ -57,6 +61,12 @@ pub fn operation(context: &str, id: OperationId) -> String {
 #[must_use]
 pub fn snapshot(stream: &StreamId) -> String {
     format!("$KV.SNAPSHOTS.{stream}")
+}
+
+/// The key of the lease `name`, as a subject: `$KV.LEASES.notification`.
+#[must_use]
+pub fn lease(name: &str) -> String {
+    format!("$KV.LEASES.{name}")
 }
 
 /// The subject of the query `name` of `context`: `queries.article.get`.

@@ -42,6 +42,7 @@ pub async fn provision(connection: &Connection, replicas: usize) -> Result<(), P
         (names::COMMANDS, commands(replicas)),
         (names::OPERATIONS, operations(replicas)),
         (names::SNAPSHOTS, snapshots(replicas)),
+        (names::LEASES, leases(replicas)),
     ] {
         connection
             .jetstream
@@ -124,6 +125,14 @@ fn snapshots(replicas: usize) -> Config {
     Config {
         description: Some("Aggregates as they were, to be read instead of old events".to_owned()),
         ..bucket(names::SNAPSHOTS, names::ALL_SNAPSHOTS, replicas)
+    }
+}
+
+/// Whose turn it is to do what only one process may do. On disk: a server that forgot it would give a turn twice.
+fn leases(replicas: usize) -> Config {
+    Config {
+        description: Some("Whose turn it is".to_owned()),
+        ..bucket(names::LEASES, names::ALL_LEASES, replicas)
     }
 }
 

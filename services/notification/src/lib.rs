@@ -6,14 +6,19 @@ mod message;
 mod notifier;
 mod record;
 
-use std::{path::PathBuf, sync::Arc};
+use std::{path::PathBuf, pin::pin, sync::Arc};
 
 use anyhow::Context as _;
-use messaging::{Connection, Link, NatsSettings, consumer::run_reaction};
+use messaging::{
+    Connection, Link, NatsSettings,
+    consumer::run_reaction,
+    lease::{Lease, Turn, Waiting},
+};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
-use service_kit::{Context, settings::SettingsError};
+use service_kit::{Context, health::Component, settings::SettingsError};
 use sqlx::sqlite::SqliteConnectOptions;
+use tokio_util::sync::CancellationToken;
 
 use crate::{delivery::Delivery, message::Composer, notifier::Notifier, record::Record};
 
@@ -71,10 +76,45 @@ pub async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
         return Ok(());
     };
     context.health.follow("notification: nats", connection.link(), Link::problem);
-    ready.ready();
     let notifier = Arc::new(Notifier::new(composer, delivery, record.clone()));
-    run_reaction(&connection, notifier, stop).await;
+    let record_id = record.id().await.context("reading the record failed")?;
+    let lease = Lease::new(&connection, NAME, record_id);
+    while let Some(turn) = lease.acquire(stop, |waiting| report(&ready, waiting)).await {
+        ready.ready();
+        notify(&connection, &notifier, &turn, stop).await;
+    }
     connection.close().await;
     record.close().await;
     Ok(())
+}
+
+/// Notifies until the turn of this process is over, or `stop`; then lets what is in hand end.
+async fn notify(
+    connection: &Connection,
+    notifier: &Arc<Notifier>,
+    turn: &Turn,
+    stop: &CancellationToken,
+) {
+    notifier.begin(turn.clone());
+    let end = stop.child_token();
+    let mut reaction = pin!(run_reaction(connection, notifier.clone(), &end));
+    tokio::select! {
+        () = &mut reaction => {}
+        () = turn.over() => {
+            end.cancel();
+            reaction.await;
+        }
+    }
+    turn.release().await;
+}
+
+/// A process that waits for its turn does all that it is there for; one that would never get it does not.
+fn report(ready: &Component, waiting: &Waiting) {
+    match waiting {
+        Waiting::ForTurn => ready.ready(),
+        Waiting::ForeignRecord => ready.not_ready(
+            "another notification process keeps another record: all need the same notification.database",
+        ),
+        Waiting::Away(reason) => ready.not_ready(format!("whose turn it is cannot be read: {reason}")),
+    }
 }

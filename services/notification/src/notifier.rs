@@ -7,7 +7,10 @@ use std::{
 
 use contracts::article::{ArticleEvent, CONTEXT};
 use eventsourcing::{EventId, RecordedEvent};
-use messaging::consumer::{Outcome, Reaction};
+use messaging::{
+    consumer::{Outcome, Reaction},
+    lease::Turn,
+};
 use metrics::{Unit, counter, describe_counter};
 
 use crate::{
@@ -28,18 +31,35 @@ pub(crate) struct Notifier {
     record: Record,
     /// Delivered, but not in the record yet, since that failed.
     unrecorded: Mutex<HashSet<EventId>>,
+    /// The turn of this process, the last one.
+    turn: Mutex<Option<Turn>>,
 }
 
 impl Notifier {
     pub(crate) fn new(composer: Composer, delivery: Delivery, record: Record) -> Self {
         describe_counter!(UNADDRESSED, Unit::Count, "Events whose author has no mail address");
-        Self { composer, delivery, record, unrecorded: Mutex::default() }
+        Self { composer, delivery, record, unrecorded: Mutex::default(), turn: Mutex::default() }
+    }
+}
+
+impl Notifier {
+    /// From now on it is this process's `turn`.
+    pub(crate) fn begin(&self, turn: Turn) {
+        *self.turn.lock().unwrap_or_else(PoisonError::into_inner) = Some(turn);
+    }
+
+    fn turn(&self) -> Option<Turn> {
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
 impl Reaction for Notifier {
     const NAME: &'static str = NAME;
     const CONTEXT: &'static str = CONTEXT;
+
+    fn is_active(&self) -> bool {
+        self.turn().is_some_and(|turn| turn.is_valid())
+    }
 
     async fn react(&self, event: &RecordedEvent) -> Outcome {
         let article: ArticleEvent = match event.decode() {
@@ -78,7 +98,14 @@ impl Notifier {
             .composer
             .compose(event, article, to)
             .map_err(|error| Outcome::GiveUp(format!("composing failed: {error}")))?;
-        self.delivery.deliver(event.event.id, message).await.map_err(|error| match error {
+        // Composing took a moment: a process may have been stopped in it for longer than its turn.
+        let Some(turn) = self.turn().filter(Turn::is_valid) else { return Err(turn_is_over()) };
+        let delivered = tokio::select! {
+            delivered = self.delivery.deliver(event.event.id, message) => delivered,
+            // A mail server throws away what did not come to its end (RFC 5321, 4.1.1.4).
+            () = turn.over() => return Err(turn_is_over()),
+        };
+        delivered.map_err(|error| match error {
             DeliveryError::Away(reason) => Outcome::Wait(reason),
             DeliveryError::NotNow(reason) => Outcome::Retry(reason),
             DeliveryError::Never(reason) => Outcome::GiveUp(reason),
@@ -91,4 +118,8 @@ impl Notifier {
     fn unrecorded(&self) -> MutexGuard<'_, HashSet<EventId>> {
         self.unrecorded.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn turn_is_over() -> Outcome {
+    Outcome::Wait("the turn of this process is over".to_owned())
 }

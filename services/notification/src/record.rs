@@ -1,11 +1,19 @@
 //! The database of what was sent.
 
+use std::time::Duration;
+
 use eventsourcing::{EventId, RecordedEvent};
 use sqlx::{
     SqlitePool,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+use uuid::Uuid;
+
+/// How often opening the database is tried again.
+const OPEN_ATTEMPTS: u32 = 5;
+/// The pause between attempts.
+const OPEN_PAUSE: Duration = Duration::from_millis(200);
 
 /// What was sent. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -21,9 +29,33 @@ impl Record {
             .journal_mode(SqliteJournalMode::Wal)
             // What was sent cannot be learnt again from anywhere: it is on disk before the event is done.
             .synchronous(SqliteSynchronous::Full);
+        let mut attempts = 0;
+        loop {
+            // Two processes that start together both find the tables missing; one is refused, and finds them then.
+            match Self::connect(options.clone()).await {
+                Ok(record) => return Ok(record),
+                Err(error) if attempts == OPEN_ATTEMPTS => return Err(error),
+                Err(_) => attempts += 1,
+            }
+            tokio::time::sleep(OPEN_PAUSE).await;
+        }
+    }
+
+    async fn connect(options: SqliteConnectOptions) -> Result<Self, sqlx::Error> {
         let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
         sqlx::migrate!().run(&pool).await?;
         Ok(Self { pool })
+    }
+
+    /// Which record this is: as long as it is not lost, the same for every process that uses it.
+    pub(crate) async fn id(&self) -> Result<Uuid, sqlx::Error> {
+        // One statement, so that of two processes that start together one makes it.
+        sqlx::query("INSERT INTO record (id) SELECT ? WHERE NOT EXISTS (SELECT 1 FROM record)")
+            .bind(Uuid::now_v7().to_string())
+            .execute(&self.pool)
+            .await?;
+        let id: String = sqlx::query_scalar("SELECT id FROM record").fetch_one(&self.pool).await?;
+        id.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))
     }
 
     /// Whether the message for the event was sent.

@@ -4,6 +4,7 @@ mod acknowledgements;
 mod event_store;
 mod feed;
 mod lanes;
+mod lease;
 mod live;
 mod permissions;
 mod projector;
