@@ -79,7 +79,8 @@ pub async fn measure(events: u64) -> anyhow::Result<Vec<Loading>> {
     snapshots.close().await;
     let kept = with_snapshot(&connection, &sample).await;
     // A snapshot may get lost: what has none is loaded from its events, and so is not measured as if it had one.
-    eprintln!("{} of {} aggregates have a snapshot", kept.len(), sample.len());
+    let (found, all) = (kept.len(), sample.len());
+    service_kit::output::complain(format_args!("{found} of {all} aggregates have a snapshot"));
     ensure!(!kept.is_empty(), "no aggregate has a snapshot");
     let reader = Executor::<Article, _, _>::with_snapshots(store(), snapshots);
     let snapshotted = load_all(&reader, &kept).await?;
