@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod able;
 mod address;
 mod delivery;
 mod message;
@@ -70,22 +71,38 @@ pub async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
         path => path.into(),
     };
     let composer = Composer::new(&own.from, &own.mail_domain)?;
-    let delivery = Delivery::new(own.smtp_url.expose_secret(), mail_dir).await?;
+    let delivery = Arc::new(Delivery::new(own.smtp_url.expose_secret(), mail_dir).await?);
     let record = Record::open(database).await.context("opening the record failed")?;
     let Some(connection) = Connection::open(&settings.nats, NAME, stop).await? else {
         return Ok(());
     };
     context.health.follow("notification: nats", connection.link(), Link::problem);
-    let notifier = Arc::new(Notifier::new(composer, delivery, record.clone()));
+    let notifier = Arc::new(Notifier::new(composer, delivery.clone(), record.clone()));
     let record_id = record.id().await.context("reading the record failed")?;
     let lease = Lease::new(&connection, NAME, record_id);
-    while let Some(turn) = lease.acquire(stop, |waiting| report(&ready, waiting)).await {
-        ready.ready();
-        notify(&connection, &notifier, &turn, stop).await;
+    let recording = context.health.component("notification: record");
+    let sending = context.health.component("notification: delivery");
+    tokio::select! {
+        () = take_turns(&connection, &lease, &notifier, &ready, stop) => {}
+        never = able::watch(&record, &recording, &delivery, &sending) => match never {},
     }
     connection.close().await;
     record.close().await;
     Ok(())
+}
+
+/// Waits for the turn of this process and notifies in it, again and again until `stop`.
+async fn take_turns(
+    connection: &Connection,
+    lease: &Lease,
+    notifier: &Arc<Notifier>,
+    ready: &Component,
+    stop: &CancellationToken,
+) {
+    while let Some(turn) = lease.acquire(stop, |waiting| report(ready, waiting)).await {
+        ready.ready();
+        notify(connection, notifier, &turn, stop).await;
+    }
 }
 
 /// Notifies until the turn of this process is over, or `stop`; then lets what is in hand end.

@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashSet,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use contracts::article::{ArticleEvent, CONTEXT};
@@ -27,7 +27,7 @@ const UNADDRESSED: &str = "notification_unaddressed_total";
 #[derive(Debug)]
 pub(crate) struct Notifier {
     composer: Composer,
-    delivery: Delivery,
+    delivery: Arc<Delivery>,
     record: Record,
     /// Delivered, but not in the record yet, since that failed.
     unrecorded: Mutex<HashSet<EventId>>,
@@ -36,7 +36,7 @@ pub(crate) struct Notifier {
 }
 
 impl Notifier {
-    pub(crate) fn new(composer: Composer, delivery: Delivery, record: Record) -> Self {
+    pub(crate) fn new(composer: Composer, delivery: Arc<Delivery>, record: Record) -> Self {
         describe_counter!(UNADDRESSED, Unit::Count, "Events whose author has no mail address");
         Self { composer, delivery, record, unrecorded: Mutex::default(), turn: Mutex::default() }
     }

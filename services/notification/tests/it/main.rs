@@ -1,12 +1,13 @@
 //! The notification service on a real nats-server, with a real mail server.
 
+mod able;
 mod mail;
 mod replicas;
 
 use std::{fs, path::Path};
 
 use notification::{NotificationSettings, Settings};
-use service_kit::Lifecycle;
+use service_kit::{Context, Lifecycle};
 use tempfile::TempDir;
 use test_support::{ArticleWriter, MailSink, NatsServer, eventually};
 
@@ -15,7 +16,10 @@ fn folder() -> TempDir {
 }
 
 fn start(server: &NatsServer, data_dir: &Path, smtp_url: &str) -> Lifecycle {
-    let context = test_support::context();
+    start_in(test_support::context(), server, data_dir, smtp_url)
+}
+
+fn start_in(context: Context, server: &NatsServer, data_dir: &Path, smtp_url: &str) -> Lifecycle {
     let lifecycle = context.lifecycle.clone();
     let settings = Settings {
         data_dir: data_dir.to_owned(),
