@@ -12,7 +12,7 @@ use eventsourcing::{
     Actor, Aggregate, AggregateId, CommandEnvelope, CommandId, Decide, EventContext, EventStore,
     Executor, Refusal, RefusalKind, Reply, SnapshotStore, StreamId,
 };
-use messaging::{JetStreamEventStore, JetStreamSnapshots, event_codec, names};
+use messaging::{Connection, JetStreamEventStore, JetStreamSnapshots, event_codec, names};
 use serde::{Deserialize, Serialize};
 use test_support::{NatsServer, user};
 
@@ -77,12 +77,27 @@ pub async fn measure(events: u64) -> anyhow::Result<Vec<Loading>> {
     let hot = load_all(&keeper, &sample).await?;
     keeper.retire();
     snapshots.close().await;
-    let kept = server.messages_in(names::SNAPSHOTS).await;
-    ensure!(kept == sample.len() as u64, "{kept} snapshots of {}", sample.len());
+    let kept = with_snapshot(&connection, &sample).await;
+    // A snapshot may get lost: what has none is loaded from its events, and so is not measured as if it had one.
+    let (found, all) = (kept.len(), sample.len());
+    service_kit::output::complain(format_args!("{found} of {all} aggregates have a snapshot"));
+    ensure!(!kept.is_empty(), "no aggregate has a snapshot");
     let reader = Executor::<Article, _, _>::with_snapshots(store(), snapshots);
-    let snapshotted = load_all(&reader, &sample).await?;
+    let snapshotted = load_all(&reader, &kept).await?;
     let rows = [("hot", hot), ("snapshotted", snapshotted), ("cold", cold)];
     Ok(rows.into_iter().map(|(how, measured)| Loading::new(stored, how, &measured)).collect())
+}
+
+/// Which of `sample` have a snapshot.
+async fn with_snapshot(connection: &Connection, sample: &[AggregateId]) -> Vec<AggregateId> {
+    let snapshots = JetStreamSnapshots::start(connection.clone());
+    let mut kept = Vec::new();
+    for &id in sample {
+        if snapshots.load(&StreamId::new(CONTEXT, id)).await.is_some() {
+            kept.push(id);
+        }
+    }
+    kept
 }
 
 /// Loads each once, one after the other.

@@ -9,6 +9,7 @@ mod direct_get;
 pub mod event_codec;
 pub mod event_store;
 pub mod feed;
+pub mod lease;
 pub mod names;
 pub mod queue;
 pub mod request;

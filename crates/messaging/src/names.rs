@@ -20,10 +20,16 @@ pub const ALL_OPERATIONS: &str = "$KV.OPERATIONS.>";
 pub const SNAPSHOTS: &str = "KV_SNAPSHOTS";
 /// All snapshots.
 pub const ALL_SNAPSHOTS: &str = "$KV.SNAPSHOTS.>";
+/// The stream under the key-value bucket of leases.
+pub const LEASES: &str = "KV_LEASES";
+/// All leases.
+pub const ALL_LEASES: &str = "$KV.LEASES.>";
 /// All that the stream of events holds: events and claims.
 pub const ALL_EVENTS: &str = "events.>";
 /// The events of all aggregates. A claim has one token more.
 pub const EVENTS_OF_AGGREGATES: &str = "events.*.*";
+/// Where the stream of events tells what it has stored: `live.` and the subject of the event. Only the server publishes there.
+pub const LIVE_EVENTS: &str = "live.events.*.*";
 /// All dead letters.
 pub const ALL_DEAD_LETTERS: &str = "dead.>";
 
@@ -57,6 +63,12 @@ pub fn snapshot(stream: &StreamId) -> String {
     format!("$KV.SNAPSHOTS.{stream}")
 }
 
+/// The key of the lease `name`, as a subject: `$KV.LEASES.notification`.
+#[must_use]
+pub fn lease(name: &str) -> String {
+    format!("$KV.LEASES.{name}")
+}
+
 /// The subject of the query `name` of `context`: `queries.article.get`.
 #[must_use]
 pub fn query(context: &str, name: &str) -> String {
@@ -67,6 +79,12 @@ pub fn query(context: &str, name: &str) -> String {
 #[must_use]
 pub fn events_of(context: &str) -> String {
     format!("events.{context}.*")
+}
+
+/// All events of `context`, each once it is stored: `live.events.article.*`.
+#[must_use]
+pub fn live_events_of(context: &str) -> String {
+    format!("live.events.{context}.*")
 }
 
 /// All events of one aggregate, whatever its context: `events.*.<id>`.
@@ -175,6 +193,11 @@ pub mod header {
     pub const CE_SCHEMA_VERSION: &str = "ce-schemaversion";
     /// W3C trace context.
     pub const TRACEPARENT: &str = "traceparent";
+
+    /// Live event: its position in the stream, set by the server.
+    pub const SEQUENCE: &str = "Nats-Sequence";
+    /// Live event: the subject under which it is stored, set by the server.
+    pub const SUBJECT: &str = "Nats-Subject";
 
     /// The subject whose last sequence is expected; the client library has no constant for it.
     pub const EXPECTED_LAST_SUBJECT_SEQUENCE_SUBJECT: &str =

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_nats::jetstream::{
     context::CreateStreamError,
-    stream::{Config, DiscardPolicy, RetentionPolicy, StorageType},
+    stream::{Config, DiscardPolicy, Republish, RetentionPolicy, StorageType},
 };
 
 use crate::{Connection, names};
@@ -42,6 +42,7 @@ pub async fn provision(connection: &Connection, replicas: usize) -> Result<(), P
         (names::COMMANDS, commands(replicas)),
         (names::OPERATIONS, operations(replicas)),
         (names::SNAPSHOTS, snapshots(replicas)),
+        (names::LEASES, leases(replicas)),
     ] {
         connection
             .jetstream
@@ -69,7 +70,21 @@ fn events(replicas: usize) -> Config {
         deny_purge: true,
         allow_direct: true,
         allow_atomic_publish: true,
+        republish: Some(live_events()),
         ..Config::default()
+    }
+}
+
+/// What watchers see: each event of an aggregate, once it is stored, with its position. On the events' own subjects they
+/// would see attempts, also those that the stream refused.
+///
+/// A stream has one such rule, so it covers every context; who may see which is said by the permissions, where a context
+/// that is not named is private. Claims have one token more and are not told.
+fn live_events() -> Republish {
+    Republish {
+        source: names::EVENTS_OF_AGGREGATES.to_owned(),
+        destination: "live.events.{{wildcard(1)}}.{{wildcard(2)}}".to_owned(),
+        headers_only: false,
     }
 }
 
@@ -110,6 +125,14 @@ fn snapshots(replicas: usize) -> Config {
     Config {
         description: Some("Aggregates as they were, to be read instead of old events".to_owned()),
         ..bucket(names::SNAPSHOTS, names::ALL_SNAPSHOTS, replicas)
+    }
+}
+
+/// Whose turn it is to do what only one process may do. On disk: a server that forgot it would give a turn twice.
+fn leases(replicas: usize) -> Config {
+    Config {
+        description: Some("Whose turn it is".to_owned()),
+        ..bucket(names::LEASES, names::ALL_LEASES, replicas)
     }
 }
 

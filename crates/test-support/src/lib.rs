@@ -14,7 +14,7 @@ pub use context::{auth, context, ready};
 pub use events::{ArticleWriter, Written, user};
 pub use eventually::{PATIENCE, eventually};
 pub use http::http_client;
-pub use mail::MailSink;
+pub use mail::{MailSink, read_mail};
 pub use metrics::metric;
 pub use nats::{NatsServer, free_port, nats_server_binary};
 pub use postgres::PostgresServer;

@@ -1,6 +1,6 @@
 use std::{
     fs,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
 };
 
@@ -50,10 +50,16 @@ impl MailSink {
         format!("smtp://127.0.0.1:{}", self.port)
     }
 
+    /// The folder with a file for each message that it received; it is there once there is one.
+    #[must_use]
+    pub fn folder(&self) -> PathBuf {
+        self.dir.path().join("mail/new")
+    }
+
     /// The messages that it received, in no order.
     #[must_use]
     pub fn messages(&self) -> Vec<String> {
-        let Ok(entries) = fs::read_dir(self.dir.path().join("mail/new")) else {
+        let Ok(entries) = fs::read_dir(self.folder()) else {
             return Vec::new();
         };
         entries.filter_map(|entry| fs::read_to_string(entry.ok()?.path()).ok()).collect()
@@ -66,4 +72,18 @@ impl Drop for MailSink {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// The messages in the files of `folder` as Python's `email` package reads them: `headers`, `to`, `text`, `defects` and what
+/// else `read_mail.py` tells.
+#[must_use]
+pub fn read_mail(folder: &Path) -> Vec<serde_json::Value> {
+    let read = Command::new("python3")
+        .args(["-c", include_str!("read_mail.py")])
+        .arg(folder)
+        .stderr(Stdio::inherit())
+        .output()
+        .expect("Python starts");
+    assert!(read.status.success(), "a message cannot be read");
+    serde_json::from_slice(&read.stdout).expect("the script prints JSON")
 }

@@ -24,6 +24,7 @@ pub struct NatsServer {
     child: Child,
     port: u16,
     sync: String,
+    new_acknowledgements: bool,
     dir: TempDir,
 }
 
@@ -41,15 +42,25 @@ impl NatsServer {
         server
     }
 
+    /// Starts a server that has Newswire's streams, with the form of acknowledgements that nats-server 2.16 uses by default:
+    /// a consumer may answer a message once by `allow_responses`, and more often only by a permission.
+    pub async fn provisioned_with_new_acknowledgements() -> Self {
+        let mut server = Self::provisioned().await;
+        server.kill();
+        server.new_acknowledgements = true;
+        server.restart();
+        server
+    }
+
     async fn start_with_sync(sync: &str) -> Self {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let ports = dir.path().join("ports");
         fs::create_dir(&ports).expect("a folder for the ports file");
         // Its own for good: it keeps it across a restart.
-        write_config(dir.path(), &free_port().to_string(), sync);
+        write_config(dir.path(), &free_port().to_string(), sync, false);
         let child = spawn(dir.path());
         let port = eventually("nats-server to tell its port", || async { read_port(&ports) }).await;
-        Self { child, port, sync: sync.to_owned(), dir }
+        Self { child, port, sync: sync.to_owned(), new_acknowledgements: false, dir }
     }
 
     /// Starts a server that has Newswire's streams.
@@ -99,6 +110,17 @@ impl NatsServer {
         stream.cached_info().state.messages
     }
 
+    /// Waits until `consumer` has nothing in hand and everything up to `position` is acknowledged.
+    pub async fn acknowledged(&self, stream: &str, consumer: &str, position: u64) {
+        let jetstream = async_nats::jetstream::new(self.client("admin").await);
+        eventually(&format!("{consumer} to have handled position {position}"), || async {
+            let stream = jetstream.get_stream_no_info(stream).await.ok()?;
+            let info = stream.consumer_info(consumer).await.ok()?;
+            (info.num_ack_pending == 0 && info.ack_floor.stream_sequence >= position).then_some(())
+        })
+        .await;
+    }
+
     /// Puts a message into the stream of `subject` as it is, as a restored backup would.
     pub async fn store(&self, subject: &str, headers: &[(String, String)], data: &str) {
         let jetstream = async_nats::jetstream::new(self.client("admin").await);
@@ -126,7 +148,8 @@ impl NatsServer {
 
     /// Starts it again after [`kill`](Self::kill), on the same port with the same data.
     pub fn restart(&mut self) {
-        write_config(self.dir.path(), &self.port.to_string(), &self.sync);
+        let port = self.port.to_string();
+        write_config(self.dir.path(), &port, &self.sync, self.new_acknowledgements);
         self.child = spawn(self.dir.path());
     }
 }
@@ -173,13 +196,15 @@ fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-fn write_config(dir: &Path, port: &str, sync: &str) {
+fn write_config(dir: &Path, port: &str, sync: &str, new_acknowledgements: bool) {
     let permissions = workspace().join("deploy/nats/permissions.conf");
     fs::copy(permissions, dir.join("permissions.conf")).expect("the permissions are copied");
     let store = dir.join("jetstream").display().to_string();
+    // Older servers do not know the flag.
+    let flags = if new_acknowledgements { "feature_flags { js_ack_fc_v2: true }\n" } else { "" };
     let config = format!(
         "server_name: test\nlisten: \"127.0.0.1:{port}\"\n\
-         jetstream {{ store_dir: \"{store}\", sync_interval: \"{sync}\" }}\ninclude \"permissions.conf\"\n"
+         jetstream {{ store_dir: \"{store}\", sync_interval: \"{sync}\" }}\ninclude \"permissions.conf\"\n{flags}"
     );
     fs::write(dir.join("server.conf"), config).expect("the configuration is written");
 }

@@ -1,18 +1,25 @@
 #![doc = include_str!("../README.md")]
 
+mod able;
+mod address;
 mod delivery;
 mod message;
 mod notifier;
 mod record;
 
-use std::{path::PathBuf, sync::Arc};
+use std::{path::PathBuf, pin::pin, sync::Arc};
 
 use anyhow::Context as _;
-use messaging::{Connection, Link, NatsSettings, consumer::run_reaction};
+use messaging::{
+    Connection, Link, NatsSettings,
+    consumer::run_reaction,
+    lease::{Lease, Turn, Waiting},
+};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
-use service_kit::{Context, settings::SettingsError};
+use service_kit::{Context, health::Component, settings::SettingsError};
 use sqlx::sqlite::SqliteConnectOptions;
+use tokio_util::sync::CancellationToken;
 
 use crate::{delivery::Delivery, message::Composer, notifier::Notifier, record::Record};
 
@@ -64,16 +71,67 @@ pub async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
         path => path.into(),
     };
     let composer = Composer::new(&own.from, &own.mail_domain)?;
-    let delivery = Delivery::new(own.smtp_url.expose_secret(), mail_dir).await?;
+    let delivery = Arc::new(Delivery::new(own.smtp_url.expose_secret(), mail_dir).await?);
     let record = Record::open(database).await.context("opening the record failed")?;
     let Some(connection) = Connection::open(&settings.nats, NAME, stop).await? else {
         return Ok(());
     };
     context.health.follow("notification: nats", connection.link(), Link::problem);
-    ready.ready();
-    let notifier = Arc::new(Notifier::new(composer, delivery, record.clone()));
-    run_reaction(&connection, notifier, stop).await;
+    let notifier = Arc::new(Notifier::new(composer, delivery.clone(), record.clone()));
+    let record_id = record.id().await.context("reading the record failed")?;
+    let lease = Lease::new(&connection, NAME, record_id);
+    let recording = context.health.component("notification: record");
+    let sending = context.health.component("notification: delivery");
+    tokio::select! {
+        () = take_turns(&connection, &lease, &notifier, &ready, stop) => {}
+        never = able::watch(&record, &recording, &delivery, &sending) => match never {},
+    }
     connection.close().await;
     record.close().await;
     Ok(())
+}
+
+/// Waits for the turn of this process and notifies in it, again and again until `stop`.
+async fn take_turns(
+    connection: &Connection,
+    lease: &Lease,
+    notifier: &Arc<Notifier>,
+    ready: &Component,
+    stop: &CancellationToken,
+) {
+    while let Some(turn) = lease.acquire(stop, |waiting| report(ready, waiting)).await {
+        ready.ready();
+        notify(connection, notifier, &turn, stop).await;
+    }
+}
+
+/// Notifies until the turn of this process is over, or `stop`; then lets what is in hand end.
+async fn notify(
+    connection: &Connection,
+    notifier: &Arc<Notifier>,
+    turn: &Turn,
+    stop: &CancellationToken,
+) {
+    notifier.begin(turn.clone());
+    let end = stop.child_token();
+    let mut reaction = pin!(run_reaction(connection, notifier.clone(), &end));
+    tokio::select! {
+        () = &mut reaction => {}
+        () = turn.over() => {
+            end.cancel();
+            reaction.await;
+        }
+    }
+    turn.release().await;
+}
+
+/// A process that waits for its turn does all that it is there for; one that would never get it does not.
+fn report(ready: &Component, waiting: &Waiting) {
+    match waiting {
+        Waiting::ForTurn => ready.ready(),
+        Waiting::ForeignRecord => ready.not_ready(
+            "another notification process keeps another record: all need the same notification.database",
+        ),
+        Waiting::Away(reason) => ready.not_ready(format!("whose turn it is cannot be read: {reason}")),
+    }
 }

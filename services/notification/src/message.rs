@@ -1,15 +1,19 @@
 //! What a message says.
 
 use contracts::article::ArticleEvent;
-use eventsourcing::{RecordedEvent, UserId};
+use email_encoding::headers::{rfc2047, writer::EmailWriter};
+use eventsourcing::RecordedEvent;
 use lettre::{
-    Message,
+    Address, Message,
+    address::Envelope,
     message::{
         Mailbox,
-        header::{HeaderName, HeaderValue},
+        header::{ContentType, HeaderName, HeaderValue, MIME_VERSION_1_0},
     },
 };
 use service_kit::settings::SettingsError;
+
+use crate::address;
 
 /// Writes messages.
 #[derive(Debug, Clone)]
@@ -35,11 +39,19 @@ impl Composer {
         Ok(Self { from, domain: domain.to_owned() })
     }
 
-    /// The message to the author about `event`. The same event gives the same message.
+    /// Where the article's author can be written to; `None` when that is nowhere.
+    pub(crate) fn author(&self, article: &ArticleEvent) -> Option<Address> {
+        address::mailbox(article.author_id(), &self.domain)
+    }
+
+    /// The message to the author at `to` about `event`. The same event gives the same message.
+    ///
+    /// It is plain text in UTF-8 (RFC 2045, RFC 2046), and says that no person sent it (RFC 3834).
     pub(crate) fn compose(
         &self,
         event: &RecordedEvent,
         article: &ArticleEvent,
+        to: Address,
     ) -> Result<Message, ComposeError> {
         let (what, title) = match article {
             ArticleEvent::Created(article) => ("published", &article.title),
@@ -54,30 +66,35 @@ impl Composer {
             event.aggregate_id, event.event.version, metadata.user_id, metadata.correlation_id,
         );
         let id = event.event.id;
+        // The library would read the addresses back from the headers, where it does not know a quoted local part.
+        let envelope = Envelope::new(Some(self.from.email.clone()), vec![to.clone()])?;
         Ok(Message::builder()
+            .envelope(envelope)
             .message_id(Some(format!("<{id}@newswire>")))
             .date(event.event.time.into())
             .from(self.from.clone())
-            .to(self.address(article.author_id())?)
-            .subject(format!("Your article was {what}: {title}"))
-            .raw_header(header("X-Newswire-Event-Id", id.to_string()))
-            .raw_header(header("X-Correlation-Id", metadata.correlation_id.to_string()))
+            .to(Mailbox::new(None, to))
+            .raw_header(header("Subject", format!("Your article was {what}: {title}"))?)
+            .raw_header(header("Auto-Submitted", "auto-generated".to_owned())?)
+            .raw_header(header("X-Newswire-Event-Id", id.to_string())?)
+            .raw_header(header("X-Correlation-Id", metadata.correlation_id.to_string())?)
+            .header(MIME_VERSION_1_0)
+            .header(ContentType::TEXT_PLAIN)
             .body(body)?)
-    }
-
-    /// The address of `user`: the id itself when it is one.
-    fn address(&self, user: &UserId) -> Result<Mailbox, ComposeError> {
-        let address = if user.as_str().contains('@') {
-            user.to_string()
-        } else {
-            format!("{user}@{}", self.domain)
-        };
-        Ok(address.parse()?)
     }
 }
 
-fn header(name: &'static str, value: String) -> HeaderValue {
-    HeaderValue::new(HeaderName::new_from_ascii_str(name), value)
+/// A header with `value` as its text. The library encodes words that are not ASCII (RFC 2047); an ASCII text that looks
+/// like an encoded word would be decoded by its readers, so it is encoded as well.
+fn header(name: &'static str, value: String) -> Result<HeaderValue, ComposeError> {
+    let header = HeaderName::new_from_ascii_str(name);
+    if !value.contains("=?") {
+        return Ok(HeaderValue::new(header, value));
+    }
+    let mut encoded = String::new();
+    let begin = name.len() + ": ".len();
+    rfc2047::encode(&value, &mut EmailWriter::new(&mut encoded, begin, 0, false))?;
+    Ok(HeaderValue::dangerous_new_pre_encoded(header, value, encoded))
 }
 
 /// A title on one line, without control characters: it stands in a header.

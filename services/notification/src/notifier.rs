@@ -2,12 +2,16 @@
 
 use std::{
     collections::HashSet,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use contracts::article::{ArticleEvent, CONTEXT};
 use eventsourcing::{EventId, RecordedEvent};
-use messaging::consumer::{Outcome, Reaction};
+use messaging::{
+    consumer::{Outcome, Reaction},
+    lease::Turn,
+};
+use metrics::{Unit, counter, describe_counter};
 
 use crate::{
     NAME,
@@ -16,25 +20,46 @@ use crate::{
     record::Record,
 };
 
+/// Events whose author has no mail address.
+const UNADDRESSED: &str = "notification_unaddressed_total";
+
 /// Tells authors what happens to their articles.
 #[derive(Debug)]
 pub(crate) struct Notifier {
     composer: Composer,
-    delivery: Delivery,
+    delivery: Arc<Delivery>,
     record: Record,
     /// Delivered, but not in the record yet, since that failed.
     unrecorded: Mutex<HashSet<EventId>>,
+    /// The turn of this process, the last one.
+    turn: Mutex<Option<Turn>>,
 }
 
 impl Notifier {
-    pub(crate) fn new(composer: Composer, delivery: Delivery, record: Record) -> Self {
-        Self { composer, delivery, record, unrecorded: Mutex::default() }
+    pub(crate) fn new(composer: Composer, delivery: Arc<Delivery>, record: Record) -> Self {
+        describe_counter!(UNADDRESSED, Unit::Count, "Events whose author has no mail address");
+        Self { composer, delivery, record, unrecorded: Mutex::default(), turn: Mutex::default() }
+    }
+}
+
+impl Notifier {
+    /// From now on it is this process's `turn`.
+    pub(crate) fn begin(&self, turn: Turn) {
+        *self.turn.lock().unwrap_or_else(PoisonError::into_inner) = Some(turn);
+    }
+
+    fn turn(&self) -> Option<Turn> {
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
 impl Reaction for Notifier {
     const NAME: &'static str = NAME;
     const CONTEXT: &'static str = CONTEXT;
+
+    fn is_active(&self) -> bool {
+        self.turn().is_some_and(|turn| turn.is_valid())
+    }
 
     async fn react(&self, event: &RecordedEvent) -> Outcome {
         let article: ArticleEvent = match event.decode() {
@@ -47,7 +72,7 @@ impl Reaction for Notifier {
             Err(error) => return Outcome::Wait(format!("reading the record failed: {error}")),
         }
         if !self.unrecorded().contains(&event.event.id)
-            && let Err(outcome) = self.deliver(event, &article).await
+            && let Err(outcome) = self.notify(event, &article).await
         {
             return outcome;
         }
@@ -57,26 +82,44 @@ impl Reaction for Notifier {
             return Outcome::Wait(format!("writing the record failed: {error}"));
         }
         self.unrecorded().remove(&event.event.id);
-        tracing::info!(article.id = %event.aggregate_id, "notification sent");
         Outcome::Done
     }
 }
 
 impl Notifier {
-    async fn deliver(&self, event: &RecordedEvent, article: &ArticleEvent) -> Result<(), Outcome> {
+    /// Delivers the message about `event`, unless its author cannot be written to: no later attempt would change that.
+    async fn notify(&self, event: &RecordedEvent, article: &ArticleEvent) -> Result<(), Outcome> {
+        let Some(to) = self.composer.author(article) else {
+            counter!(UNADDRESSED).increment(1);
+            tracing::warn!(article.id = %event.aggregate_id, "the author has no mail address");
+            return Ok(());
+        };
         let message = self
             .composer
-            .compose(event, article)
+            .compose(event, article, to)
             .map_err(|error| Outcome::GiveUp(format!("composing failed: {error}")))?;
-        self.delivery.deliver(event.event.id, message).await.map_err(|error| match error {
+        // Composing took a moment: a process may have been stopped in it for longer than its turn.
+        let Some(turn) = self.turn().filter(Turn::is_valid) else { return Err(turn_is_over()) };
+        let delivered = tokio::select! {
+            delivered = self.delivery.deliver(event.event.id, message) => delivered,
+            // A mail server throws away what did not come to its end (RFC 5321, 4.1.1.4).
+            () = turn.over() => return Err(turn_is_over()),
+        };
+        delivered.map_err(|error| match error {
             DeliveryError::Away(reason) => Outcome::Wait(reason),
             DeliveryError::NotNow(reason) => Outcome::Retry(reason),
             DeliveryError::Never(reason) => Outcome::GiveUp(reason),
-        })
+        })?;
+        tracing::info!(article.id = %event.aggregate_id, "notification sent");
+        Ok(())
     }
 
     // Nothing panics while the lock is held.
     fn unrecorded(&self) -> MutexGuard<'_, HashSet<EventId>> {
         self.unrecorded.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn turn_is_over() -> Outcome {
+    Outcome::Wait("the turn of this process is over".to_owned())
 }

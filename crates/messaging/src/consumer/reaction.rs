@@ -18,6 +18,9 @@ use super::{
 };
 use crate::Connection;
 
+/// Why nothing is done.
+const NOT_ACTIVE: &str = "it is another process's turn";
+
 /// What stands in the lane of an aggregate.
 enum Job {
     /// An event.
@@ -52,13 +55,19 @@ pub trait Reaction: Send + Sync + 'static {
     /// The pauses between attempts.
     const BACKOFF: Backoff = Backoff::DEFAULT;
 
+    /// Whether it is this process's turn. While it is not, nothing is done and the durable is left alone.
+    fn is_active(&self) -> bool {
+        true
+    }
+
     /// Does it. The same event may come again: the reaction keeps a record of what it did.
     fn react(&self, event: &RecordedEvent) -> impl Future<Output = Outcome> + Send;
 }
 
 /// Feeds `reaction` from its durable until `stop`, then lets what is in hand end.
 ///
-/// One process at a time: two would each keep order among their own events only.
+/// One process at a time: two would each keep order among their own events only. Where several may run, a
+/// [lease](crate::lease) says whose turn it is.
 pub async fn run_reaction<R: Reaction>(
     connection: &Connection,
     reaction: Arc<R>,
@@ -72,6 +81,9 @@ pub async fn run_reaction<R: Reaction>(
     while !stop.is_cancelled() {
         let connects = connection.link().borrow().connects;
         let opened = async {
+            if !worker.is_active() {
+                return Err(NOT_ACTIVE.into());
+            }
             let orders = Orders::listen(connection, R::NAME).await?;
             let durable = durable::renew::<R>(connection, &mut floor).await?;
             let messages = durable.messages().await?;

@@ -1,8 +1,11 @@
 //! The messaging crate against a real nats-server.
 
+mod acknowledgements;
 mod event_store;
 mod feed;
 mod lanes;
+mod lease;
+mod live;
 mod permissions;
 mod projector;
 mod queue;

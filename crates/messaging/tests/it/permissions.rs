@@ -90,25 +90,54 @@ async fn the_gateway_reads_drops_and_redrives_dead_letters_and_strangers_do_not(
 }
 
 #[tokio::test]
-async fn a_guest_may_watch_events() {
+async fn a_guest_may_watch_stored_events_of_public_contexts_and_nothing_else() {
     use futures_util::StreamExt;
 
     let server = NatsServer::provisioned().await;
     let guest = async_nats::connect(server.url()).await.expect("guests may connect");
-    let mut events = guest.subscribe("events.>").await.expect("subscribed");
-    // The answer to any request comes after the subscription.
+    let mut events = guest.subscribe("live.events.article.*").await.expect("subscribed");
+    let mut others = Vec::new();
+    for subject in
+        ["events.>", "events.article.*", "live.>", "live.events.*.*", "live.events.user.*", ">"]
+    {
+        others.push(guest.subscribe(subject).await.expect("sent"));
+    }
+    // The answer to any request comes after the subscriptions.
     let _ = guest.request("queries.article.get", "{}".into()).await;
-    // One that is not public does not arrive, though the subscription covers it.
     let admin = server.client("admin").await;
-    let private = "events.user.0190b3a0-6b2a-7c3e-9d57-2a1f0c6b7e42";
-    admin.request(private, "{}".into()).await.expect("stored");
+    let id = "0190b3a0-6b2a-7c3e-9d57-2a1f0c6b7e42";
+    for private in [format!("events.user.{id}"), format!("events.claim.article-slug.{id}")] {
+        admin.request(private, "{}".into()).await.expect("stored");
+    }
     let writer = test_support::ArticleWriter::new(&server).await;
     writer.create("ann", "T", "C").await;
     let event = events.next().await.expect("the event arrives");
-    assert_eq!(
-        event.headers.expect("headers").get("ce-type").expect("a type").as_str(),
-        "article.created"
-    );
+    let headers = event.headers.expect("headers");
+    assert_eq!(headers.get("ce-type").expect("a type").as_str(), "article.created");
+    assert_eq!(headers.get(names::header::SEQUENCE).expect("a position").as_str(), "3");
+    for mut subscription in others {
+        let message = tokio::time::timeout(MOMENT, subscription.next()).await;
+        assert!(message.is_err(), "a guest watched {message:?}");
+    }
+}
+
+#[tokio::test]
+async fn nobody_but_the_server_says_what_was_stored() {
+    use futures_util::StreamExt;
+
+    let server = NatsServer::provisioned().await;
+    let guest = async_nats::connect(server.url()).await.expect("guests may connect");
+    let mut events = guest.subscribe("live.events.article.*").await.expect("subscribed");
+    let _ = guest.request("queries.article.get", "{}".into()).await;
+    let forged = "live.events.article.0190b3a0-6b2a-7c3e-9d57-2a1f0c6b7e42";
+    for user in ["gateway", "article", "projection", "notification", "push"] {
+        let client = server.client(user).await;
+        client.publish(forged, user.into()).await.expect("sent");
+        client.flush().await.expect("sent");
+    }
+    guest.publish(forged, "guest".into()).await.expect("sent");
+    let message = tokio::time::timeout(MOMENT, events.next()).await;
+    assert!(message.is_err(), "somebody published {message:?}");
 }
 
 #[tokio::test]
@@ -146,9 +175,10 @@ async fn the_projection_has_its_own_consumers_and_no_others() {
     let server = NatsServer::provisioned().await;
     let projection = server.client("projection").await;
     let api = |act: &str| format!("$JS.API.CONSUMER.{act}.EVENTS.notification");
-    let acknowledgement = "$JS.ACK.EVENTS.notification.1.1.1.1.0".to_owned();
-    let next = api("MSG.NEXT");
-    for subject in [api("DELETE"), next, format!("{}.x", api("CREATE")), acknowledgement] {
+    // In both forms.
+    let old = "$JS.ACK.EVENTS.notification.1.1.1.1.0".to_owned();
+    let new = "$JS.ACK._.ACCOUNT.EVENTS.notification.1.1.1.1.0".to_owned();
+    for subject in [api("DELETE"), api("MSG.NEXT"), format!("{}.x", api("CREATE")), old, new] {
         let reply = projection.request(subject.clone(), "{}".into());
         let reply = tokio::time::timeout(MOMENT, reply).await;
         assert!(reply.is_err(), "it was answered at {subject}: {reply:?}");

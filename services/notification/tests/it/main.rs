@@ -1,9 +1,13 @@
 //! The notification service on a real nats-server, with a real mail server.
 
+mod able;
+mod mail;
+mod replicas;
+
 use std::{fs, path::Path};
 
 use notification::{NotificationSettings, Settings};
-use service_kit::Lifecycle;
+use service_kit::{Context, Lifecycle};
 use tempfile::TempDir;
 use test_support::{ArticleWriter, MailSink, NatsServer, eventually};
 
@@ -12,7 +16,10 @@ fn folder() -> TempDir {
 }
 
 fn start(server: &NatsServer, data_dir: &Path, smtp_url: &str) -> Lifecycle {
-    let context = test_support::context();
+    start_in(test_support::context(), server, data_dir, smtp_url)
+}
+
+fn start_in(context: Context, server: &NatsServer, data_dir: &Path, smtp_url: &str) -> Lifecycle {
     let lifecycle = context.lifecycle.clone();
     let settings = Settings {
         data_dir: data_dir.to_owned(),
@@ -117,16 +124,4 @@ async fn without_a_mail_server_messages_are_files_and_a_lost_record_doubles_none
     arrived(6, || files(folder.path())).await;
     lifecycle.finish().await.expect("an orderly end");
     assert_eq!(files(folder.path()).len(), 6);
-}
-
-#[tokio::test]
-async fn a_user_without_a_usable_address_is_a_dead_letter() {
-    let (server, folder) = (NatsServer::provisioned().await, folder());
-    let lifecycle = start(&server, folder.path(), "");
-    ArticleWriter::new(&server).await.create("a@b@c", "T", "C").await;
-    eventually("a dead letter", || async {
-        (server.messages_in("DEAD_LETTERS").await == 1).then_some(())
-    })
-    .await;
-    lifecycle.finish().await.expect("an orderly end");
 }

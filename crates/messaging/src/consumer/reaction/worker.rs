@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::{
-    Outcome, Reaction,
+    NOT_ACTIVE, Outcome, Reaction,
     in_hand::{Held, InHand},
 };
 use crate::{
@@ -89,6 +89,11 @@ impl<R: Reaction> Worker<R> {
         self.stop.cancelled().await;
     }
 
+    /// Whether it is this process's turn.
+    pub fn is_active(&self) -> bool {
+        self.reaction.is_active()
+    }
+
     /// What is measured.
     pub fn metrics(&self) -> ConsumerMetrics {
         self.metrics
@@ -138,6 +143,9 @@ impl<R: Reaction> Worker<R> {
         };
         let begin = Instant::now();
         for sequence in sequences {
+            if !self.is_active() {
+                return Redriven { failure: Some(NOT_ACTIVE.to_owned()), ..redriven };
+            }
             if self.stop.is_cancelled() || (redriven.done > 0 && begin.elapsed() > BUDGET) {
                 break;
             }
@@ -196,6 +204,9 @@ impl<R: Reaction> Worker<R> {
         message: &StreamMessage,
         attempts: &mut Attempts,
     ) -> Result<Settled, String> {
+        if !self.is_active() {
+            return Err(NOT_ACTIVE.to_owned());
+        }
         let dead = self.dead_letters.range(&message.subject).await;
         let stored = match dead.map_err(|error| error.to_string())? {
             // It is among them: the process ended before the server heard of it.
