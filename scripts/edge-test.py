@@ -73,7 +73,7 @@ class Edge:
 
     def request(self, method):
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
-        connection.request(method, "/api/articles", body=b"{}", headers={"X-Forwarded-For": "203.0.113.9"})
+        connection.request(method, "/api/articles", body=b"{}", headers={"X-Forwarded-For": "203.0.113.9", "Forwarded": "for=203.0.113.9"})
         response = connection.getresponse()
         return response.status, response.getheader("Content-Type"), json.loads(response.read())
 
