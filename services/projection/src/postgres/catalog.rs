@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection, postgres::PgConnectOptions};
+use sqlx::{
+    AssertSqlSafe, Connection as _, PgConnection, Postgres, Transaction, postgres::PgConnectOptions,
+};
 use uuid::Uuid;
 
 use super::{CATALOG, PostgresDatabase, PostgresTables, in_schema, in_time};
@@ -13,13 +15,19 @@ use crate::{
 };
 
 impl PostgresDatabase {
-    /// Makes `schema`, unless it is there. Of two that do so at once, one would fail without the lock.
-    async fn make(&self, schema: &str) -> Result<(), DatabaseError> {
+    /// A transaction for preparations, which replicas that start at once make one after another.
+    async fn locked(&self) -> Result<Transaction<'static, Postgres>, DatabaseError> {
         let mut transaction = self.catalog.begin().await?;
         sqlx::query("SELECT pg_advisory_xact_lock(hashtext($1))")
             .bind(CATALOG)
             .execute(&mut *transaction)
             .await?;
+        Ok(transaction)
+    }
+
+    /// Makes `schema`, unless it is there. Of two that do so at once, one would fail without the lock.
+    async fn make(&self, schema: &str) -> Result<(), DatabaseError> {
+        let mut transaction = self.locked().await?;
         // Its name is ours: letters and a number.
         sqlx::query(AssertSqlSafe(format!("CREATE SCHEMA IF NOT EXISTS {schema}")))
             .execute(&mut *transaction)
@@ -76,15 +84,17 @@ impl Database for PostgresDatabase {
     async fn prepare(&self, version: i64) -> Result<(), DatabaseError> {
         self.make(CATALOG).await?;
         sqlx::migrate!("migrations/postgres/catalog").run(&self.catalog).await?;
+        let mut transaction = self.locked().await?;
+        // A conflict of two replicas would use up a number all the same.
         sqlx::query(
             "INSERT INTO generations (version, state, changed_at)
-             SELECT $1, 'live', $2 WHERE NOT EXISTS (SELECT FROM generations) ON CONFLICT DO NOTHING",
+             SELECT $1, 'live', $2 WHERE NOT EXISTS (SELECT FROM generations)",
         )
         .bind(version)
         .bind(now())
-        .execute(&self.catalog)
+        .execute(&mut *transaction)
         .await?;
-        Ok(())
+        transaction.commit().await
     }
 
     async fn generations(&self) -> Result<Vec<Generation>, DatabaseError> {
