@@ -22,7 +22,7 @@ pub use query::{
     ArticlePage, GetArticle, ListArticles, MAX_PAGE, SearchArticles, SearchHit, SearchPage,
 };
 pub use refusal::ArticleRefusal;
-pub use tag::tag_form;
+pub use tag::{MAX_TAG_CHARS, MAX_TAGS, tag_form};
 pub use view::{Article, ArticleSummary};
 
 /// The context's name: the second token of its subjects, the first of its event types.

@@ -49,6 +49,22 @@ pub struct CommandEnvelope<C> {
     pub data: C,
 }
 
+impl<C> CommandEnvelope<C> {
+    /// The same envelope around another form of the command.
+    pub fn map<D>(self, form: impl FnOnce(C) -> D) -> CommandEnvelope<D> {
+        CommandEnvelope {
+            id: self.id,
+            actor: self.actor,
+            correlation_id: self.correlation_id,
+            expected_version: self.expected_version,
+            issued_at: self.issued_at,
+            deadline: self.deadline,
+            traceparent: self.traceparent,
+            data: form(self.data),
+        }
+    }
+}
+
 impl<C: Command> CommandEnvelope<C> {
     /// A fresh command of `actor`, sent now.
     pub fn new(actor: Actor, data: C) -> Self {

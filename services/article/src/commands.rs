@@ -12,13 +12,22 @@ use eventsourcing::{Command, CommandEnvelope, Decide, DecodeError, ExecuteError,
 use messaging::{Connection, JetStreamSnapshots, QueueServer, RequestServer, ServiceError};
 use tokio_util::sync::CancellationToken;
 
-use crate::{NAME, domain::Article, queries, store::Store};
+use crate::{
+    NAME,
+    domain::{
+        Article,
+        bounded::{Bounded, Bounds},
+    },
+    queries,
+    store::Store,
+};
 
 type ArticleExecutor = Arc<Executor<Article, Store, JetStreamSnapshots>>;
 
 /// Takes commands: those whose sender waits, and those from the queue.
 pub(crate) struct Commands {
     executor: ArticleExecutor,
+    bounds: Bounds,
     requests: RequestServer,
     queue: QueueServer,
     stop: CancellationToken,
@@ -29,12 +38,13 @@ impl Commands {
     pub(crate) async fn serve(
         connection: &Connection,
         executor: ArticleExecutor,
+        bounds: Bounds,
         store: &Store,
         stop: &CancellationToken,
     ) -> anyhow::Result<Self> {
         let requests = RequestServer::start(connection, NAME).await?;
         let queue = QueueServer::new(connection.clone(), CONTEXT, stop.clone());
-        let mut commands = Self { executor, requests, queue, stop: stop.clone() };
+        let mut commands = Self { executor, bounds, requests, queue, stop: stop.clone() };
         commands.register::<CreateArticle>().await?;
         commands.register::<UpdateArticle>().await?;
         commands.register::<DeleteArticle>().await?;
@@ -45,7 +55,7 @@ impl Commands {
 
     /// Executes commands from the queue until it is time to stop; returns when nothing is in hand any more.
     pub(crate) async fn run(self) {
-        let Self { executor, requests, queue, stop } = self;
+        let Self { executor, requests, queue, stop, .. } = self;
         let answer = async {
             stop.cancelled().await;
             requests.stop().await;
@@ -57,11 +67,13 @@ impl Commands {
     async fn register<C>(&mut self) -> anyhow::Result<()>
     where
         C: Command<Output = View>,
-        Article: Decide<C>,
+        Article: Decide<Bounded<C>>,
     {
+        let bounds = self.bounds;
         let executor = self.executor.clone();
-        let handler = move |command| {
+        let handler = move |command: CommandEnvelope<C>| {
             let executor = executor.clone();
+            let command = command.map(|command| Bounded::new(command, bounds));
             async move { handle(&executor, &command).await }
         };
         self.queue.command::<C, _, _>(handler.clone());

@@ -1,5 +1,6 @@
 //! The aggregate: what its events make of it. Pure and synchronous; no clock, no randomness.
 
+pub(crate) mod bounded;
 pub(crate) mod input;
 mod slug;
 mod tags;

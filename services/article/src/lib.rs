@@ -20,7 +20,7 @@ use serde::Deserialize;
 use service_kit::Context;
 use store::Store;
 
-use crate::commands::Commands;
+use crate::{commands::Commands, domain::bounded::Bounds};
 
 /// The service's name: its NATS user, its queue group.
 pub const NAME: &str = "article";
@@ -39,6 +39,7 @@ pub async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
     let ready = context.health.component("article");
     let stop = context.lifecycle.stop_token();
     let database = settings.article.database()?;
+    let bounds = Bounds { content: settings.article.max_content_chars };
     let Some(connection) = Connection::open(&settings.nats, NAME, stop).await? else {
         return Ok(());
     };
@@ -48,7 +49,7 @@ pub async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
     };
     let snapshots = JetStreamSnapshots::start(connection.clone());
     let executor = Arc::new(Executor::with_snapshots(store.clone(), snapshots.clone()));
-    let commands = Commands::serve(&connection, executor, &store, stop).await?;
+    let commands = Commands::serve(&connection, executor, bounds, &store, stop).await?;
     ready.ready();
     commands.run().await;
     // What was taken is answered before the relay, which the answers wait for, ends.

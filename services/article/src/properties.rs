@@ -12,7 +12,7 @@ use time::OffsetDateTime;
 
 use crate::domain::{
     Article,
-    testing::{ann, bob, editor},
+    testing::{ann, bob, bounded, editor},
 };
 
 /// How many articles a sequence is about: few, so that commands meet.
@@ -96,15 +96,16 @@ impl Step {
         let (slug, tags) = (self.slug.clone(), self.tags.clone());
         let reply = match self.verb {
             Verb::Create => {
-                let data = CreateArticle { title, content, slug, tags };
+                let data = bounded(CreateArticle { title, content, slug, tags });
                 executor.execute(&self.envelope(creates, data)).await
             }
             Verb::Update => {
-                let data = UpdateArticle { id: article, title, content, slug, tags: Some(tags) };
+                let data =
+                    bounded(UpdateArticle { id: article, title, content, slug, tags: Some(tags) });
                 executor.execute(&self.envelope(key, data)).await
             }
             Verb::Delete => {
-                let data = DeleteArticle { id: article };
+                let data = bounded(DeleteArticle { id: article });
                 executor.execute(&self.envelope(key, data)).await
             }
         };

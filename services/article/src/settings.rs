@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 
 use secrecy::{ExposeSecret as _, SecretString};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de::Error as _};
 use service_kit::settings::SettingsError;
 
 use crate::postgres::Database;
@@ -17,6 +17,22 @@ pub struct ArticleSettings {
     pub database: SecretString,
     /// Connections to it at once, beside the relay's.
     pub max_connections: NonZeroU32,
+    /// The longest content of an article, in Unicode scalar values.
+    #[serde(deserialize_with = "content_chars")]
+    pub max_content_chars: NonZeroU32,
+}
+
+/// The longest content that an installation has without a setting of its own.
+pub(crate) const DEFAULT_CONTENT: NonZeroU32 = NonZeroU32::new(10_000).expect("not 0");
+/// The most that the setting can be: an event may have 512 KiB, and JSON writes a character in up to six bytes.
+const MAX_CONTENT: u32 = 80_000;
+
+fn content_chars<'de, D: Deserializer<'de>>(deserializer: D) -> Result<NonZeroU32, D::Error> {
+    let chars = u32::deserialize(deserializer)?;
+    let chars = NonZeroU32::new(chars).filter(|chars| chars.get() <= MAX_CONTENT);
+    chars.ok_or_else(|| {
+        D::Error::custom(format!("article.max_content_chars must be 1 to {MAX_CONTENT}"))
+    })
 }
 
 /// The stores that there are.
@@ -36,6 +52,7 @@ impl Default for ArticleSettings {
             store: StoreKind::default(),
             database: SecretString::default(),
             max_connections: NonZeroU32::MIN,
+            max_content_chars: DEFAULT_CONTENT,
         }
     }
 }

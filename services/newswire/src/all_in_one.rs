@@ -20,6 +20,8 @@ use crate::{
 
 /// How often readiness is looked at while starting.
 const READY_POLL: Duration = Duration::from_millis(5);
+/// What JSON needs for a character at most: an escaped pair of surrogates.
+const BODY_BYTES_A_CHAR: usize = 12;
 
 /// Runs everything until a signal, or until something fails.
 pub(crate) async fn run(config: Option<&Path>) -> anyhow::Result<()> {
@@ -29,6 +31,7 @@ pub(crate) async fn run(config: Option<&Path>) -> anyhow::Result<()> {
     complete_auth(&mut services.gateway.auth, &run.data_dir)?;
     services.push.auth = services.gateway.auth.clone();
     telemetry::init_logs(&common.log)?;
+    warn_of_small_bodies(&common, &services);
     std::fs::create_dir_all(&run.data_dir)
         .with_context(|| format!("creating the data folder {} failed", run.data_dir.display()))?;
     if !services.gateway.nats.url.is_empty() {
@@ -39,6 +42,19 @@ pub(crate) async fn run(config: Option<&Path>) -> anyhow::Result<()> {
     let served = serve(config, &common, &services, Some(&mut nats)).await;
     let stopped = nats.stop().await;
     served.and(stopped)
+}
+
+/// The two settings belong to services that know nothing of each other.
+fn warn_of_small_bodies(common: &CommonSettings, services: &Services) {
+    let max = services.article.article.max_content_chars.get();
+    let needed = usize::try_from(max).unwrap_or(usize::MAX).saturating_mul(BODY_BYTES_A_CHAR);
+    if common.http.max_body_bytes < needed {
+        tracing::warn!(
+            http.max_body_bytes = common.http.max_body_bytes,
+            article.max_content_chars = max,
+            "a request with an article of the greatest length may have up to {needed} bytes and be refused"
+        );
+    }
 }
 
 /// The settings of each service.

@@ -23,7 +23,7 @@ enum Command {
     Run,
     /// Print a token for development
     Token(token::Arguments),
-    /// Post articles from a JSON Lines file or a folder of Markdown files; again creates nothing new
+    /// Post articles from a site of Hugo, Zola or Jekyll, Markdown files or JSON Lines; again creates nothing new
     Import(import::Arguments),
     /// Look at what consumers gave up on, have it tried again, or throw it away
     Dead(dead::Arguments),

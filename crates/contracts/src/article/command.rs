@@ -8,7 +8,7 @@ use super::{Article, CONTEXT};
 pub struct CreateArticle {
     /// 1 to 200 characters, not only white space.
     pub title: String,
-    /// 1 to 10,000 characters, not only white space.
+    /// 1 to `article.max_content_chars` characters, 10,000 unless set, not only white space.
     pub content: String,
     /// A name of its author's choice, unique among live articles: a-z, 0-9 and single hyphens between, 1 to 100.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -25,7 +25,7 @@ pub struct UpdateArticle {
     pub id: AggregateId,
     /// 1 to 200 characters, not only white space.
     pub title: String,
-    /// 1 to 10,000 characters, not only white space.
+    /// 1 to `article.max_content_chars` characters, 10,000 unless set, not only white space.
     pub content: String,
     /// Another slug; when absent it stays.
     #[serde(default, skip_serializing_if = "Option::is_none")]

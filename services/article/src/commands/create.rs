@@ -1,18 +1,19 @@
 use contracts::article::{ArticleCreated, ArticleEvent, ArticleRefusal, CreateArticle};
 use eventsourcing::{Actor, Decide};
 
-use crate::domain::{Article, input};
+use crate::domain::{Article, bounded::Bounded, input};
 
-impl Decide<CreateArticle> for Article {
+impl Decide<Bounded<CreateArticle>> for Article {
     type Refusal = ArticleRefusal;
 
     fn decide(
         &self,
-        command: &CreateArticle,
+        command: &Bounded<CreateArticle>,
         actor: &Actor,
     ) -> Result<Vec<ArticleEvent>, ArticleRefusal> {
         let slug = command.slug.as_deref();
-        let tags = input::check(&command.title, &command.content, slug, &command.tags)?;
+        let tags =
+            input::check(&command.title, &command.content, slug, &command.tags, command.bounds)?;
         if self.view().is_some() {
             return Err(ArticleRefusal::AlreadyExists);
         }
@@ -32,7 +33,7 @@ mod tests {
     use eventsourcing::{FieldError, testing::given};
 
     use super::*;
-    use crate::domain::testing::{ann, bob, created};
+    use crate::domain::testing::{ann, bob, bounded, created};
 
     fn create(title: &str, content: &str) -> CreateArticle {
         CreateArticle {
@@ -55,14 +56,14 @@ mod tests {
     #[test]
     fn an_article_belongs_to_whoever_creates_it() {
         let created = written("T", "C", &bob());
-        given::<Article>([]).when(&create("T", "C"), &bob()).then([created.into()]);
+        given::<Article>([]).when(&bounded(create("T", "C")), &bob()).then([created.into()]);
     }
 
     #[test]
     fn text_is_kept_as_it_is() {
         let (title, content) = (" “T”\u{200b} 🦀 ", "\r\n\tC  ");
         let created = written(title, content, &ann());
-        given::<Article>([]).when(&create(title, content), &ann()).then([created.into()]);
+        given::<Article>([]).when(&bounded(create(title, content)), &ann()).then([created.into()]);
     }
 
     #[test]
@@ -72,7 +73,7 @@ mod tests {
         let command = CreateArticle { slug: slug.clone(), tags, ..create("T", "C") };
         let tags = vec!["event-sourcing".to_owned()];
         let created = ArticleCreated { slug, tags, ..written("T", "C", &ann()) };
-        given::<Article>([]).when(&command, &ann()).then([created.into()]);
+        given::<Article>([]).when(&bounded(command), &ann()).then([created.into()]);
     }
 
     #[test]
@@ -88,13 +89,13 @@ mod tests {
         ]);
         let (slug, tags) = (Some("No".to_owned()), vec![String::new()]);
         let command = CreateArticle { slug, tags, ..create(" ", "") };
-        given::<Article>([]).when(&command, &ann()).then_refused(refusal);
+        given::<Article>([]).when(&bounded(command), &ann()).then_refused(refusal);
     }
 
     #[test]
     fn an_article_is_created_once() {
         given::<Article>([created()])
-            .when(&create("T", "C"), &ann())
+            .when(&bounded(create("T", "C")), &ann())
             .then_refused(ArticleRefusal::AlreadyExists);
     }
 }

@@ -1,20 +1,21 @@
 use contracts::article::{ArticleEvent, ArticleRefusal, ArticleUpdated, UpdateArticle};
 use eventsourcing::{Actor, Decide};
 
-use crate::domain::{Article, input};
+use crate::domain::{Article, bounded::Bounded, input};
 
-impl Decide<UpdateArticle> for Article {
+impl Decide<Bounded<UpdateArticle>> for Article {
     type Refusal = ArticleRefusal;
 
     /// An update that changes nothing is an event too: without one, a repeat of it after somebody else's
     /// update could not be recognised and would undo that update.
     fn decide(
         &self,
-        command: &UpdateArticle,
+        command: &Bounded<UpdateArticle>,
         actor: &Actor,
     ) -> Result<Vec<ArticleEvent>, ArticleRefusal> {
         let (slug, tags) = (command.slug.as_deref(), command.tags.as_deref());
-        let tags = input::check(&command.title, &command.content, slug, tags.unwrap_or_default())?;
+        let tags = tags.unwrap_or_default();
+        let tags = input::check(&command.title, &command.content, slug, tags, command.bounds)?;
         let article = self.changeable_by(actor)?;
         let event = ArticleUpdated {
             title: command.title.clone(),
@@ -35,7 +36,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::domain::testing::{ann, bob, created, deleted, editor};
+    use crate::domain::testing::{ann, bob, bounded, created, deleted, editor};
 
     fn update() -> UpdateArticle {
         UpdateArticle {
@@ -63,12 +64,12 @@ mod tests {
 
     #[test]
     fn the_author_changes_an_article() {
-        given::<Article>([created()]).when(&update(), &ann()).then([updated()]);
+        given::<Article>([created()]).when(&bounded(update()), &ann()).then([updated()]);
     }
 
     #[test]
     fn an_editor_changes_it_and_the_author_stays() {
-        given::<Article>([created()]).when(&update(), &editor()).then([updated()]);
+        given::<Article>([created()]).when(&bounded(update()), &editor()).then([updated()]);
     }
 
     #[test]
@@ -76,7 +77,7 @@ mod tests {
         let (slug, tags) = (Some("s".to_owned()), Some(vec!["T".to_owned()]));
         let command = UpdateArticle { slug: slug.clone(), tags, ..update() };
         let event = ArticleUpdated { slug, tags: Some(vec!["t".to_owned()]), ..written() };
-        given::<Article>([created()]).when(&command, &ann()).then([event.clone().into()]);
+        given::<Article>([created()]).when(&bounded(command), &ann()).then([event.clone().into()]);
         let given = given::<Article>([created(), event.into(), updated()]);
         let article = given.state().view().expect("it is there");
         assert_eq!(
@@ -89,20 +90,22 @@ mod tests {
     #[test]
     fn nobody_else_changes_it() {
         given::<Article>([created()])
-            .when(&update(), &bob())
+            .when(&bounded(update()), &bob())
             .then_refused(ArticleRefusal::NotTheAuthor);
     }
 
     #[test]
     fn what_is_not_there_or_deleted_cannot_be_changed() {
-        given::<Article>([]).when(&update(), &ann()).then_refused(ArticleRefusal::NotFound);
+        given::<Article>([])
+            .when(&bounded(update()), &ann())
+            .then_refused(ArticleRefusal::NotFound);
         given::<Article>([created(), deleted()])
-            .when(&update(), &ann())
+            .when(&bounded(update()), &ann())
             .then_refused(ArticleRefusal::Deleted);
     }
 
     #[test]
     fn an_update_that_changes_nothing_is_recorded() {
-        given::<Article>([created(), updated()]).when(&update(), &ann()).then([updated()]);
+        given::<Article>([created(), updated()]).when(&bounded(update()), &ann()).then([updated()]);
     }
 }

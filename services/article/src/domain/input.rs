@@ -2,7 +2,7 @@
 
 use contracts::article::ArticleRefusal;
 
-use super::{slug, tags, text};
+use super::{bounded::Bounds, slug, tags, text};
 
 /// Refuses what breaks a rule; gives the tags in the form in which they are kept.
 pub(crate) fn check(
@@ -10,8 +10,10 @@ pub(crate) fn check(
     content: &str,
     slug: Option<&str>,
     tags: &[String],
+    bounds: Bounds,
 ) -> Result<Vec<String>, ArticleRefusal> {
-    let mut errors: Vec<_> = text::flaws(title, content).chain(slug.and_then(slug::flaw)).collect();
+    let texts = text::flaws(title, content, bounds);
+    let mut errors: Vec<_> = texts.chain(slug.and_then(slug::flaw)).collect();
     match tags::normalise(tags) {
         Ok(tags) if errors.is_empty() => return Ok(tags),
         Ok(_) => {}

@@ -1,12 +1,7 @@
 //! What tags must be, and the one form in which they are kept.
 
-use contracts::article::tag_form;
+use contracts::article::{MAX_TAG_CHARS, MAX_TAGS, tag_form};
 use eventsourcing::FieldError;
-
-/// The most tags that an article has.
-const MAX: usize = 10;
-/// The longest tag, in Unicode scalar values.
-const MAX_LENGTH: usize = 40;
 
 /// `tags` in lower case, with one hyphen for white space inside, each once, in the order given.
 ///
@@ -14,16 +9,17 @@ const MAX_LENGTH: usize = 40;
 /// The first that cannot be a tag, or that there are too many.
 pub(crate) fn normalise(tags: &[String]) -> Result<Vec<String>, FieldError> {
     // Before any work: it is the sender who says how many there are.
-    if tags.len() > MAX {
-        let detail = format!("must be at most {MAX}, not {}", tags.len());
+    if tags.len() > MAX_TAGS {
+        let detail = format!("must be at most {MAX_TAGS}, not {}", tags.len());
         return Err(FieldError::new("tags", detail));
     }
     let mut normal: Vec<String> = Vec::with_capacity(tags.len());
     for (index, tag) in tags.iter().enumerate() {
         let tag = tag_form(tag);
         let length = tag.chars().count();
-        if !(1..=MAX_LENGTH).contains(&length) || tag.chars().any(char::is_control) {
-            let detail = format!("must be 1 to {MAX_LENGTH} characters without control characters");
+        if !(1..=MAX_TAG_CHARS).contains(&length) || tag.chars().any(char::is_control) {
+            let detail =
+                format!("must be 1 to {MAX_TAG_CHARS} characters without control characters");
             return Err(FieldError::new(format!("tags[{index}]"), detail));
         }
         if !normal.contains(&tag) {
@@ -51,9 +47,9 @@ mod tests {
 
     #[test]
     fn too_many_too_long_and_empty_ones_are_refused() {
-        assert!(normal(&["t"; MAX]).is_ok());
-        assert_eq!(normal(&["t"; MAX + 1]).map_err(|error| error.field), Err("tags".into()));
-        for tag in ["", " ", &"x".repeat(MAX_LENGTH + 1), "a\0b", "a\u{7f}"] {
+        assert!(normal(&["t"; MAX_TAGS]).is_ok());
+        assert_eq!(normal(&["t"; MAX_TAGS + 1]).map_err(|error| error.field), Err("tags".into()));
+        for tag in ["", " ", &"x".repeat(MAX_TAG_CHARS + 1), "a\0b", "a\u{7f}"] {
             assert_eq!(normal(&["t", tag]).map_err(|error| error.field), Err("tags[1]".into()));
         }
     }

@@ -3,11 +3,18 @@
 use contracts::article::{ArticleCreated, ArticleDeleted, ArticleEvent, EDITOR};
 use eventsourcing::Actor;
 
+use super::bounded::{Bounded, Bounds};
+
 fn actor(name: &str, roles: &[&str]) -> Actor {
     Actor {
         user_id: name.parse().expect("a valid user id"),
         roles: roles.iter().map(ToString::to_string).collect(),
     }
+}
+
+/// `command` under the bounds that hold without settings.
+pub(crate) fn bounded<C>(command: C) -> Bounded<C> {
+    Bounded::new(command, Bounds::default())
 }
 
 /// The author.

@@ -1,5 +1,6 @@
 //! The article service on real servers: commands in, events out, whatever keeps the events.
 
+mod bounds;
 mod first_release;
 mod pages;
 mod postgres;
@@ -40,6 +41,7 @@ impl TestService {
             store: StoreKind::Postgres,
             database: postgres.url().into(),
             max_connections: 4.try_into().expect("not zero"),
+            ..ArticleSettings::default()
         };
         Self::start(NatsServer::provisioned().await, settings, Some(postgres)).await
     }

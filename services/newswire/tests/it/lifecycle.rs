@@ -76,6 +76,8 @@ async fn a_wrong_setting_is_named_with_what_was_expected() {
         ("NEWSWIRE__EMBEDDED_NATS__SYNC", "sometimes", "embedded_nats.sync"),
         ("NEWSWIRE__ARTICLE__STORE", "mysql", "article.store"),
         ("NEWSWIRE__ARTICLE__STORE", "postgres", "article.database"),
+        ("NEWSWIRE__ARTICLE__MAX_CONTENT_CHARS", "0", "article.max_content_chars"),
+        ("NEWSWIRE__ARTICLE__MAX_CONTENT_CHARS", "80001", "article.max_content_chars"),
         ("NEWSWIRE__PROJECTION__DATABASE", "mysql:x", "projection.database"),
         ("NEWSWIRE__NOTIFICATION__MAIL_DOMAIN", "a b", "notification.mail_domain"),
         ("NEWSWIRE__HTPP__LISTEN", "127.0.0.1:1", "htpp.listen"),

@@ -16,6 +16,7 @@ mod processes;
 mod projection_chaos;
 mod reading;
 mod rebuild;
+mod sites;
 mod socket;
 mod starting;
 mod walk;
