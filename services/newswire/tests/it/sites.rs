@@ -169,13 +169,17 @@ async fn many_articles_in_three_styles_keep_titles_slugs_and_tags() {
         write_post(&site, number, title, content);
         let tags = vec![format!("t{}", number % 7), "error-index".to_owned()];
         if (1..=10_000).contains(&content.trim().chars().count()) {
-            all.insert(title.clone(), (format!("post-{number}"), tags));
+            // White space around a title in front matter is not part of it.
+            all.insert(title.trim().to_owned(), (format!("post-{number}"), tags));
         }
     }
     let (code, summary, errors) = import(&app, &[&site.display().to_string()]);
     assert_eq!(code, Some(0), "{summary}{errors}");
     assert!(summary.contains(&format!("{} created", all.len())), "{summary}");
-    assert_eq!(articles(&app, all.len()).await, all);
+    let imported = articles(&app, all.len()).await;
+    let differing: Vec<_> =
+        all.iter().filter(|(title, one)| imported.get(*title) != Some(one)).collect();
+    assert!(differing.is_empty() && imported.len() == all.len(), "{differing:?}");
     let (_, summary, _) = import(&app, &[&site.display().to_string()]);
     assert!(summary.contains(&format!("0 created, {} already there", all.len())), "{summary}");
 }
