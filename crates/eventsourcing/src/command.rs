@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use time::OffsetDateTime;
 
-use crate::{Actor, AggregateId, CommandId, CorrelationId, EventId, Fingerprint, Refusal};
+use crate::{Actor, AggregateId, CommandId, CorrelationId, EventId, Fingerprint, Refusal, StreamIdentity};
 
 /// An intention, addressed to one aggregate of one context.
 pub trait Command: Serialize + DeserializeOwned + Clone + Send + Sync + 'static {
@@ -114,6 +114,9 @@ pub struct Accepted<T> {
     pub version: u64,
     /// The stream position of the last event of the command.
     pub position: u64,
+    /// The stream that it is a position of, when whoever accepted the command knows that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stream: Option<StreamIdentity>,
     /// The events of the command.
     pub events: Vec<EventRef>,
     /// Whether an earlier sending of the command stored them.
@@ -139,6 +142,7 @@ impl<T> Accepted<T> {
             aggregate_id: self.aggregate_id,
             version: self.version,
             position: self.position,
+            stream: self.stream,
             events: self.events,
             repeated: self.repeated,
             state: view(self.state),
@@ -162,13 +166,14 @@ impl<T> Reply<T> {
     pub fn try_map<U, E>(self, view: impl FnOnce(T) -> Result<U, E>) -> Result<Reply<U>, E> {
         match self.map(view) {
             Reply::Accepted(accepted) => {
-                let Accepted { aggregate_id, version, position, events, repeated, state } =
+                let Accepted { aggregate_id, version, position, stream, events, repeated, state } =
                     accepted;
                 let state = state?;
                 Ok(Reply::Accepted(Accepted {
                     aggregate_id,
                     version,
                     position,
+                    stream,
                     events,
                     repeated,
                     state,

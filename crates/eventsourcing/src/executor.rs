@@ -251,6 +251,7 @@ fn accept<A>(
         aggregate_id,
         version: head.version,
         position: head.position,
+        stream: None,
         events,
         repeated,
         state,

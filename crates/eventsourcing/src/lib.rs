@@ -15,6 +15,7 @@ pub mod query;
 pub mod refusal;
 pub mod snapshot;
 pub mod store;
+pub mod stream_identity;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 
@@ -32,6 +33,7 @@ pub use query::{Answer, Query, QueryEnvelope, QueryReply};
 pub use refusal::{FieldError, Refusal, RefusalKind};
 pub use snapshot::{NoSnapshots, SnapshotStore};
 pub use store::{AppendError, Commit, EventStore, Head, LoadError, StoreError, StreamId};
+pub use stream_identity::{StreamIdentity, StreamIdentityError};
 
 #[cfg(test)]
 mod tests;

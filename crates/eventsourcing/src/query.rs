@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::{Actor, CorrelationId, Refusal};
+use crate::{Actor, CorrelationId, Refusal, StreamIdentity};
 
 /// A question to a read model. It changes nothing.
 pub trait Query: Serialize + DeserializeOwned + Send + Sync + 'static {
@@ -25,6 +25,9 @@ pub struct QueryEnvelope<Q> {
     /// The stream position that the answer must include.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub min_position: Option<u64>,
+    /// The stream that whoever asks has positions of; of another one there is no answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stream: Option<StreamIdentity>,
     /// The W3C trace context; travels as a message header, not in the body.
     #[serde(skip)]
     pub traceparent: Option<String>,
@@ -39,6 +42,7 @@ impl<Q: Query> QueryEnvelope<Q> {
             correlation_id: CorrelationId::generate(),
             actor: None,
             min_position: None,
+            stream: None,
             traceparent: None,
             data,
         }
@@ -60,6 +64,9 @@ pub enum QueryReply<T> {
 pub struct Answer<T> {
     /// Every event up to this stream position is in it.
     pub position: u64,
+    /// The stream that it is a position of, when whoever answers knows that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stream: Option<StreamIdentity>,
     /// The answer.
     pub data: T,
 }

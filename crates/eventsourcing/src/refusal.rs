@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Claim;
+use crate::{Claim, StreamIdentity};
 
 /// Why a command or query was refused, in a form that travels.
 ///
@@ -27,6 +27,9 @@ pub struct Refusal {
     /// Every event up to this stream position was seen, when whoever refuses a query knows that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub position: Option<u64>,
+    /// The stream that it is a position of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stream: Option<StreamIdentity>,
 }
 
 /// The classes of refusal. A new refusal picks one; a new class is a change to every transport.
@@ -79,6 +82,7 @@ impl Refusal {
             errors: Vec::new(),
             current_version: None,
             position: None,
+            stream: None,
         }
     }
 
@@ -86,6 +90,19 @@ impl Refusal {
     #[must_use]
     pub fn at(self, position: u64) -> Self {
         Self { position: Some(position), ..self }
+    }
+
+    /// It is about a state of `stream`.
+    #[must_use]
+    pub fn of(self, stream: Option<StreamIdentity>) -> Self {
+        Self { stream, ..self }
+    }
+
+    /// What was sent has a position, or a cursor, of another stream than `current`.
+    #[must_use]
+    pub fn another_stream(current: StreamIdentity) -> Self {
+        let detail = "the position or cursor is of another stream: begin again without it";
+        Self::new(RefusalKind::Conflict, "position-of-another-stream", detail).of(Some(current))
     }
 
     /// Bad input in `errors`.

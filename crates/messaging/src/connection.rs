@@ -1,12 +1,18 @@
 //! Connecting to NATS, and the state of the link.
 
-use std::{ops::Deref, sync::Arc, time::Duration};
+use std::{
+    ops::Deref,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use async_nats::{Client, ConnectErrorKind, ConnectOptions, Event, jetstream};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+
+use crate::stream::{EventStream, StreamWatch, WatchTask};
 
 /// How long a JetStream acknowledgement or API reply may take.
 const ACK_TIMEOUT: Duration = Duration::from_secs(2);
@@ -91,6 +97,7 @@ pub struct Clients {
     pub(crate) client: Client,
     pub(crate) jetstream: jetstream::Context,
     link: watch::Receiver<Link>,
+    stream: OnceLock<WatchTask>,
 }
 
 impl Deref for Connection {
@@ -166,13 +173,23 @@ impl Connection {
             .build(client.clone());
         // The client tells of its first connection a moment after it has it. The sender lives in the client.
         let _ = link.wait_for(|link| link.connected).await;
-        Ok(Self(Arc::new(Clients { client, jetstream, link })))
+        Ok(Self(Arc::new(Clients { client, jetstream, link, stream: OnceLock::new() })))
     }
 
     /// The state of the link, and its changes.
     #[must_use]
     pub fn link(&self) -> watch::Receiver<Link> {
         self.link.clone()
+    }
+
+    /// Which stream of events this leads to. From the first call on it is looked after.
+    #[must_use]
+    pub fn stream(&self) -> &StreamWatch {
+        let start = || {
+            let stream = EventStream::new(self.jetstream.clone());
+            WatchTask::start(self.client.clone(), stream, self.link())
+        };
+        &self.stream.get_or_init(start).watch
     }
 
     /// Whether there is a link now.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use async_nats::{
     HeaderMap,
+    header::NATS_TIME_STAMP,
     jetstream::{
         ErrorCode, Message,
         consumer::{
@@ -16,14 +17,16 @@ use async_nats::{
     },
 };
 use bytes::Bytes;
-use eventsourcing::RecordedEvent;
+use eventsourcing::{RecordedEvent, StreamIdentity};
 use futures_util::{FutureExt, StreamExt};
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use crate::{
     Connection,
     direct_get::{self, PageSize, Stored},
     event_codec::{self, CodecError},
     names,
+    stream::nanoseconds,
 };
 
 /// The pause before the stream is opened again after an error. It is also what two readers of one name have in turn.
@@ -47,6 +50,16 @@ pub struct FeedError {
     source: async_nats::Error,
 }
 
+/// The stream is another one than the one that is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the stream of events is {current} now, not {read}")]
+pub struct StreamReplaced {
+    /// The one that is read.
+    pub read: StreamIdentity,
+    /// The one that is there.
+    pub current: StreamIdentity,
+}
+
 /// A message of a stream, before anybody has looked into it.
 #[derive(Debug, Clone)]
 pub struct StreamMessage {
@@ -58,6 +71,8 @@ pub struct StreamMessage {
     pub payload: Bytes,
     /// Its position in the stream.
     pub position: u64,
+    /// When the server stored it there, in nanoseconds of Unix time; 0 when that is not known.
+    pub stored_at: i64,
 }
 
 impl StreamMessage {
@@ -72,7 +87,11 @@ impl StreamMessage {
 
 impl From<Stored> for StreamMessage {
     fn from(stored: Stored) -> Self {
+        let time = stored.message.headers.as_ref().and_then(|headers| {
+            OffsetDateTime::parse(headers.get(NATS_TIME_STAMP)?.as_str(), &Rfc3339).ok()
+        });
         Self {
+            stored_at: time.map(nanoseconds).unwrap_or_default(),
             subject: stored.subject,
             headers: stored.message.headers.unwrap_or_default(),
             payload: stored.message.payload,
@@ -112,9 +131,20 @@ impl Feed {
 
     /// A reader of every event after the position `after`.
     pub async fn after(&self, after: u64) -> Result<FeedReader, FeedError> {
+        let stream = self.connection.stream().known().await;
+        self.after_in(stream, after).await
+    }
+
+    /// The same in the stream `stream`: when that is not the one that is there, nothing is read from it.
+    pub async fn after_in(
+        &self,
+        stream: StreamIdentity,
+        after: u64,
+    ) -> Result<FeedReader, FeedError> {
         let connects = self.connection.link().borrow().connects;
         let messages = self.open(after).await?;
-        Ok(FeedReader { feed: self.clone(), position: after, delivered: 0, messages, connects })
+        let (feed, position, delivered) = (self.clone(), after, 0);
+        Ok(FeedReader { feed, stream, position, delivered, messages, connects })
     }
 
     /// The stored messages after the position `after`: up to `max` of them and about `max_bytes`, at least one unless
@@ -177,6 +207,7 @@ pub(crate) fn is_unknown(error: &ConsumerError) -> bool {
 /// Reads events in order, each once. It never ends by itself.
 pub struct FeedReader {
     feed: Feed,
+    stream: StreamIdentity,
     position: u64,
     /// How many messages the consumer has delivered.
     delivered: u64,
@@ -186,8 +217,11 @@ pub struct FeedReader {
 
 impl FeedReader {
     /// The next messages: at least one, at most `max`, whatever is there by now. Safe to cancel.
-    pub async fn next_batch(&mut self, max: usize) -> Vec<StreamMessage> {
-        let mut batch = vec![self.next().await];
+    ///
+    /// # Errors
+    /// The stream is another one than the reader was opened on: its positions mean something else.
+    pub async fn next_batch(&mut self, max: usize) -> Result<Vec<StreamMessage>, StreamReplaced> {
+        let mut batch = vec![self.next().await?];
         while batch.len() < max && self.delivered != LOST {
             match self.messages.next().now_or_never() {
                 Some(Some(Ok(message))) => batch.extend(self.take(message)),
@@ -195,15 +229,32 @@ impl FeedReader {
                 _ => break,
             }
         }
-        batch
+        Ok(batch)
+    }
+
+    /// The stream that it reads.
+    #[must_use]
+    pub fn stream(&self) -> StreamIdentity {
+        self.stream
     }
 
     /// The next message. Safe to cancel.
-    pub async fn next(&mut self) -> StreamMessage {
+    ///
+    /// # Errors
+    /// See [`next_batch`](Self::next_batch).
+    pub async fn next(&mut self) -> Result<StreamMessage, StreamReplaced> {
+        let watch = self.feed.connection.stream().clone();
         loop {
-            match self.receive().await {
+            let received = tokio::select! {
+                biased;
+                current = watch.other_than(self.stream) => {
+                    return Err(StreamReplaced { read: self.stream, current });
+                }
+                received = self.receive() => received,
+            };
+            match received {
                 Ok(Some(message)) => match self.take(message) {
-                    Some(message) => return message,
+                    Some(message) => return Ok(message),
                     None => continue,
                 },
                 // A server that restarted has forgotten the consumer; waiting for it to be missed takes long.
@@ -213,6 +264,11 @@ impl FeedReader {
                     // Somebody else may have opened it, and may go on before he is disturbed.
                     tokio::time::sleep(REOPEN_PAUSE).await;
                 }
+            }
+            // Behind a new connection there may be another stream.
+            let current = watch.known().await;
+            if current != self.stream {
+                return Err(StreamReplaced { read: self.stream, current });
             }
             self.reopen().await;
         }
@@ -254,6 +310,7 @@ impl FeedReader {
     fn take(&mut self, message: Message) -> Option<StreamMessage> {
         let info = message.info().ok()?;
         let (position, delivered) = (info.stream_sequence, info.consumer_sequence);
+        let stored_at = nanoseconds(info.published);
         if delivered != self.delivered + 1 {
             self.delivered = LOST;
             return None;
@@ -265,6 +322,7 @@ impl FeedReader {
             headers: message.headers.unwrap_or_default(),
             payload: message.payload,
             position,
+            stored_at,
         })
     }
 }

@@ -14,6 +14,7 @@ pub mod names;
 pub mod queue;
 pub mod request;
 mod snapshots;
+pub mod stream;
 mod throttle;
 pub mod topology;
 
@@ -23,4 +24,5 @@ pub use feed::Feed;
 pub use queue::{CommandQueue, EnqueueError, Operation, QueueServer};
 pub use request::{RequestClient, RequestError, RequestServer, ServiceError};
 pub use snapshots::JetStreamSnapshots;
+pub use stream::{EventStream, Mark, Relation, StreamWatch};
 pub use throttle::Throttle;

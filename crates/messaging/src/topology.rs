@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use async_nats::jetstream::{
-    context::CreateStreamError,
-    stream::{Config, DiscardPolicy, Republish, RetentionPolicy, StorageType},
+use async_nats::jetstream::stream::{
+    Config, DiscardPolicy, Republish, RetentionPolicy, StorageType,
 };
 
-use crate::{Connection, names};
+use crate::{Connection, EventStream, names, stream};
 
 /// How long a repeated message id is recognised. A convenience: repeats are recognised from the events themselves.
 const DUPLICATE_WINDOW: Duration = Duration::from_mins(2);
@@ -29,15 +28,19 @@ const MAX_DEAD_BYTES: i64 = 1024 * 1024 * 1024;
 pub struct ProvisionError {
     stream: &'static str,
     #[source]
-    source: CreateStreamError,
+    source: Box<dyn std::error::Error + Send + Sync>,
 }
 
 /// Creates what is missing and updates what differs. Running it again changes nothing.
 ///
 /// `replicas` is 1 for a single server, 3 for a cluster.
 pub async fn provision(connection: &Connection, replicas: usize) -> Result<(), ProvisionError> {
+    let event_stream = EventStream::new(connection.jetstream.clone());
+    let metadata = stream::metadata(&event_stream).await;
+    let metadata = metadata
+        .map_err(|source| ProvisionError { stream: names::EVENTS, source: source.into() })?;
     for (stream, config) in [
-        (names::EVENTS, events(replicas)),
+        (names::EVENTS, Config { metadata, ..events(replicas) }),
         (names::DEAD_LETTERS, dead_letters(replicas)),
         (names::COMMANDS, commands(replicas)),
         (names::OPERATIONS, operations(replicas)),
@@ -48,7 +51,7 @@ pub async fn provision(connection: &Connection, replicas: usize) -> Result<(), P
             .jetstream
             .create_or_update_stream(config)
             .await
-            .map_err(|source| ProvisionError { stream, source })?;
+            .map_err(|source| ProvisionError { stream, source: source.into() })?;
         tracing::info!(stream, replicas, "stream is provisioned");
     }
     Ok(())

@@ -59,6 +59,7 @@ fn unchanged<A: Aggregate>(aggregate_id: AggregateId, root: &Root<A>) -> Reply<A
         aggregate_id,
         version: root.head.version,
         position: root.head.position,
+        stream: None,
         events: Vec::new(),
         repeated: false,
         state: root.state.clone(),

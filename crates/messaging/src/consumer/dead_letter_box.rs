@@ -75,6 +75,7 @@ impl DeadLetter {
                 headers: original(headers),
                 payload,
                 position: position.unwrap_or_default(),
+                stored_at: 0,
             },
         }
     }

@@ -1,16 +1,18 @@
+mod origin;
 mod redriving;
 mod watch;
 
 use std::{error::Error, future::Future, time::Instant};
 
-use eventsourcing::RecordedEvent;
+use eventsourcing::{RecordedEvent, StoreError, StreamIdentity};
 use tokio_util::sync::CancellationToken;
 
+pub use self::origin::Landmark;
 use self::watch::{Look, Watch};
 use super::{Backoff, DeadLetterBox, DeadLetters, metrics::ConsumerMetrics, redrive::Orders};
 use crate::{
-    Connection,
-    feed::{Feed, FeedError, FeedReader, StreamMessage},
+    Connection, Mark,
+    feed::{Feed, FeedError, StreamMessage},
 };
 
 /// How many events one transaction takes at most.
@@ -39,6 +41,23 @@ pub trait Projector: Send + Sync + 'static {
     /// The position of the last event in the tables; 0 when there is none.
     fn position(&self) -> impl Future<Output = Result<u64, Self::Error>> + Send;
 
+    /// Which stream the tables are of, and when the event at their position was stored; `None` when nobody noted that yet.
+    fn mark(&self) -> impl Future<Output = Result<Option<Mark>, Self::Error>> + Send {
+        async { Ok(None) }
+    }
+
+    /// An event that the tables certainly have, by which tables without a mark are compared with the stream.
+    fn landmark(&self) -> impl Future<Output = Result<Option<Landmark>, Self::Error>> + Send {
+        async { Ok(None) }
+    }
+
+    /// Notes that the tables, as they are, are of the stream of `mark`. Answers whether it did: not when somebody else
+    /// writes now, or the position is another.
+    fn adopt(&self, mark: &Mark) -> impl Future<Output = Result<bool, Self::Error>> + Send {
+        let _ = mark;
+        async { Ok(true) }
+    }
+
     /// What `events` change, in this order, and which of them cannot be applied: those go to the dead letters, as do those
     /// between them that are `unreadable`.
     ///
@@ -52,31 +71,33 @@ pub trait Projector: Send + Sync + 'static {
 
     /// Writes `changes` and moves the position from `from` to `to`, all in one transaction.
     ///
-    /// Answers whether it did: when the position is not `from` any more, or somebody else writes now, nothing may
-    /// change. A step from a position to itself is a redrive: it must be on disk, since the stream does not bring the event
+    /// Answers whether it did: when the position is not `from` any more, the tables are of another stream than `to`, or
+    /// somebody else writes now, nothing may change. A step from a position to itself is a redrive: it must be on disk, since the stream does not bring the event
     /// again.
     fn commit(
         &self,
         changes: Self::Changes,
         from: u64,
-        to: u64,
+        to: Mark,
     ) -> impl Future<Output = Result<bool, Self::Error>> + Send;
 }
 
 /// A consumer cannot go on.
 #[derive(Debug, thiserror::Error)]
 pub enum ConsumerError {
-    /// The tables are ahead of the stream: they were built from another one.
+    /// The tables were made from another stream, or from an end that this one has lost.
     #[error(
-        "{name} is at position {position}, but the stream ends at {last}: its database belongs to another stream"
+        "{name} is at position {position}, but its database belongs to another stream: {reason}"
     )]
-    AheadOfStream {
+    AnotherStream {
         /// The consumer.
         name: &'static str,
         /// The position in its tables.
         position: u64,
-        /// The last position of the stream.
-        last: u64,
+        /// The stream that is there.
+        stream: StreamIdentity,
+        /// Why it is another one.
+        reason: String,
     },
 }
 
@@ -87,6 +108,8 @@ enum BatchError<E: Error + 'static> {
     Database(#[source] E),
     #[error("the stream failed: {0}")]
     Feed(#[from] FeedError),
+    #[error("the stream failed: {0}")]
+    Stream(#[from] StoreError),
     #[error("{0}")]
     DeadLetter(#[from] super::DeadLetterError),
     #[error("another replica has moved the position")]
@@ -154,26 +177,30 @@ impl<P: Projector> Runner<'_, P> {
 
     /// From the position in the database on, until something goes wrong.
     async fn run(&self, stop: &CancellationToken, failures: &mut u32) -> RunEnd {
-        let mut position = match self.projector.position().await {
-            Ok(position) => position,
+        let mut mark = match self.recognise().await {
+            Ok(Ok(mark)) => mark,
+            Ok(Err(fatal)) => return RunEnd::Fatal(fatal),
             Err(error) => return RunEnd::Again(error.to_string()),
         };
-        let mut reader = match self.open(position).await {
-            Ok(Ok(reader)) => reader,
-            Ok(Err(fatal)) => return RunEnd::Fatal(fatal),
+        let mut reader = match self.feed.after_in(mark.stream, mark.position).await {
+            Ok(reader) => reader,
             Err(error) => return RunEnd::Again(error.to_string()),
         };
         let mut orders = match Orders::listen(&self.connection, P::NAME).await {
             Ok(orders) => orders,
             Err(error) => return RunEnd::Again(error.to_string()),
         };
-        tracing::info!(consumer = P::NAME, position, "projection starts");
+        let position = mark.position;
+        tracing::info!(consumer = P::NAME, position, stream = %mark.stream, "projection starts");
         let mut watch = Watch::new(self.feed.clone());
         while !stop.is_cancelled() {
             let batch = tokio::select! {
-                batch = reader.next_batch(MAX_BATCH) => batch,
+                batch = reader.next_batch(MAX_BATCH) => match batch {
+                    Ok(batch) => batch,
+                    Err(replaced) => return RunEnd::Again(replaced.to_string()),
+                },
                 () = watch.time() => {
-                    match self.check(&mut watch, position).await {
+                    match self.check(&mut watch, mark.position).await {
                         Look::AtTheEnd => *failures = 0,
                         Look::OnTheWay => {}
                         Look::BeginAgain(reason) => return RunEnd::Again(reason),
@@ -182,13 +209,13 @@ impl<P: Projector> Runner<'_, P> {
                 }
                 // Between two batches: no event of the aggregate may come in between.
                 ordered = orders.next() => {
-                    let redriven = self.redrive(position, &ordered.order.subject).await;
+                    let redriven = self.redrive(mark, &ordered.order.subject).await;
                     ordered.answer(&redriven).await;
                     continue;
                 }
             };
-            match self.apply(position, &batch).await {
-                Ok(to) => position = to,
+            match self.apply(mark, &batch).await {
+                Ok(to) => mark = to,
                 Err(error) => return RunEnd::Again(error.to_string()),
             }
             *failures = 0;
@@ -208,18 +235,14 @@ impl<P: Projector> Runner<'_, P> {
         }
     }
 
-    async fn open(&self, position: u64) -> Result<Result<FeedReader, ConsumerError>, FeedError> {
-        let last = self.feed.last_position().await?;
-        if position > last {
-            let name = P::NAME;
-            return Ok(Err(ConsumerError::AheadOfStream { name, position, last }));
-        }
-        Ok(Ok(self.feed.after(position).await?))
-    }
-
-    /// Applies `batch` behind `from` in one transaction; tells the new position.
-    async fn apply(&self, from: u64, batch: &[StreamMessage]) -> Result<u64, BatchError<P::Error>> {
-        let Some(to) = batch.last().map(|message| message.position) else { return Ok(from) };
+    /// Applies `batch` behind `from` in one transaction; tells the new mark.
+    async fn apply(
+        &self,
+        from: Mark,
+        batch: &[StreamMessage],
+    ) -> Result<Mark, BatchError<P::Error>> {
+        let Some(last) = batch.last() else { return Ok(from) };
+        let to = Mark { position: last.position, stored_at: last.stored_at, ..from };
         let start = Instant::now();
         let (events, mut rejected) = decode(batch);
         let folded = self.projector.fold(&events, &rejected).await;
@@ -233,13 +256,13 @@ impl<P: Projector> Runner<'_, P> {
                 self.dead_letters.give_up(message, reason).await?;
             }
         }
-        let committed = self.projector.commit(changes, from, to).await;
+        let committed = self.projector.commit(changes, from.position, to).await;
         if !committed.map_err(BatchError::Database)? {
             return Err(BatchError::Overtaken);
         }
         self.metrics.attempted(start.elapsed());
         self.metrics.all_handled(batch.len());
-        report(P::NAME, batch.len(), to, &events);
+        report(P::NAME, batch.len(), to.position, &events);
         Ok(to)
     }
 }

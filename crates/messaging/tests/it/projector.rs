@@ -6,7 +6,10 @@ use std::{
 use contracts::article::ArticleEvent;
 use eventsourcing::RecordedEvent;
 use futures_util::TryStreamExt;
-use messaging::consumer::{ConsumerError, Projector, Rejected, measure_lag, run_projector};
+use messaging::{
+    Mark,
+    consumer::{ConsumerError, Projector, Rejected, measure_lag, run_projector},
+};
 use test_support::{ArticleWriter, NatsServer, eventually, metric};
 use tokio_util::sync::CancellationToken;
 
@@ -45,13 +48,13 @@ impl Projector for InMemory {
         ))
     }
 
-    async fn commit(&self, rows: Vec<u64>, from: u64, to: u64) -> Result<bool, Infallible> {
+    async fn commit(&self, rows: Vec<u64>, from: u64, to: Mark) -> Result<bool, Infallible> {
         let mut committed = self.0.committed.lock().expect("unpoisoned");
         if committed.1 != from {
             return Ok(false);
         }
         committed.0.extend(rows);
-        committed.1 = to;
+        committed.1 = to.position;
         Ok(true)
     }
 }
@@ -189,7 +192,7 @@ impl Projector for Stuck {
         Ok(((), Vec::new()))
     }
 
-    async fn commit(&self, (): (), _: u64, _: u64) -> Result<bool, std::io::Error> {
+    async fn commit(&self, (): (), _: u64, _: Mark) -> Result<bool, std::io::Error> {
         Err(std::io::Error::other("the disk is full"))
     }
 }

@@ -53,6 +53,7 @@ async fn a_command_arrives_whole_and_its_acceptance_comes_back() {
                     aggregate_id: command.aggregate_id(),
                     version: 1,
                     position: 42,
+                    stream: None,
                     events: vec![],
                     repeated: false,
                     state: article(&command),

@@ -3,9 +3,12 @@
 use std::time::Instant;
 
 use super::{BatchError, Projector, Runner};
-use crate::consumer::{
-    Redriven,
-    redrive::{BUDGET, MAX_AT_ONCE},
+use crate::{
+    Mark,
+    consumer::{
+        Redriven,
+        redrive::{BUDGET, MAX_AT_ONCE},
+    },
 };
 
 /// What became of a dead letter.
@@ -20,7 +23,7 @@ enum Verdict {
 
 impl<P: Projector> Runner<'_, P> {
     /// Tries the dead letters from `subject` again, oldest first, until one fails.
-    pub(super) async fn redrive(&self, position: u64, subject: &str) -> Redriven {
+    pub(super) async fn redrive(&self, mark: Mark, subject: &str) -> Redriven {
         let mut redriven = Redriven::default();
         let sequences = match self.letters.oldest(P::NAME, subject, MAX_AT_ONCE).await {
             Ok(sequences) => sequences,
@@ -31,7 +34,7 @@ impl<P: Projector> Runner<'_, P> {
             if redriven.done > 0 && begin.elapsed() > BUDGET {
                 break;
             }
-            match self.redrive_one(position, sequence).await {
+            match self.redrive_one(mark, sequence).await {
                 Ok(Verdict::Done) => redriven.done += 1,
                 Ok(Verdict::Gone) => {}
                 Ok(Verdict::Fails(reason)) => {
@@ -48,7 +51,7 @@ impl<P: Projector> Runner<'_, P> {
     /// Committed first: after a crash in between it is tried again, and the projector finds that it has it.
     async fn redrive_one(
         &self,
-        position: u64,
+        mark: Mark,
         sequence: u64,
     ) -> Result<Verdict, BatchError<P::Error>> {
         let Some(letter) = self.letters.get(sequence).await? else { return Ok(Verdict::Gone) };
@@ -61,7 +64,7 @@ impl<P: Projector> Runner<'_, P> {
         if let Some(rejected) = rejected.pop() {
             return Ok(Verdict::Fails(rejected.reason));
         }
-        let committed = self.projector.commit(changes, position, position).await;
+        let committed = self.projector.commit(changes, mark.position, mark).await;
         if !committed.map_err(BatchError::Database)? {
             return Err(BatchError::Overtaken);
         }

@@ -24,6 +24,7 @@ use crate::{
         redrive::{BUDGET, MAX_AT_ONCE},
     },
     feed::StreamMessage,
+    stream::nanoseconds,
 };
 
 /// How often a message in hand gives a sign of life: well within the server's patience.
@@ -278,6 +279,7 @@ fn stored(message: &Message) -> Option<(StreamMessage, OffsetDateTime)> {
         headers: message.headers.clone().unwrap_or_default(),
         payload: message.payload.clone(),
         position: info.stream_sequence,
+        stored_at: nanoseconds(info.published),
     };
     Some((stored, info.published))
 }
