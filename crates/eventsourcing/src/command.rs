@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use time::OffsetDateTime;
 
-use crate::{Actor, AggregateId, CommandId, CorrelationId, EventId, Fingerprint, Refusal, StreamIdentity};
+use crate::{
+    Actor, AggregateId, CommandId, CorrelationId, EventId, Fingerprint, Refusal, StreamIdentity,
+};
 
 /// An intention, addressed to one aggregate of one context.
 pub trait Command: Serialize + DeserializeOwned + Clone + Send + Sync + 'static {

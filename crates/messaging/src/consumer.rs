@@ -26,6 +26,6 @@ pub use dead_letter::{DeadLetterError, DeadLetters};
 pub use dead_letter_box::{DeadLetter, DeadLetterBox};
 pub use dead_letter_filter::{Chosen, DeadLetterFilter};
 pub use lag::measure_lag;
-pub use projector::{ConsumerError, Landmark, Projector, Rejected, decode, run_projector};
+pub use projector::{ConsumerError, Landmark, Projector, Rejected, decode, relate, run_projector};
 pub use reaction::{Outcome, Reaction, run_reaction};
 pub use redrive::{RedriveError, Redriven, redrive};

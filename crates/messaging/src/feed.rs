@@ -26,7 +26,7 @@ use crate::{
     direct_get::{self, PageSize, Stored},
     event_codec::{self, CodecError},
     names,
-    stream::nanoseconds,
+    stream::{StreamWatch, nanoseconds},
 };
 
 /// The pause before the stream is opened again after an error. It is also what two readers of one name have in turn.
@@ -127,6 +127,21 @@ impl Feed {
                 FeedError { act: "asking for the last position", source: error.into() }
             })?;
         Ok(stream.cached_info().state.last_sequence)
+    }
+
+    /// Which stream it reads.
+    #[must_use]
+    pub fn stream(&self) -> &StreamWatch {
+        self.connection.stream()
+    }
+
+    /// The identity of the stream, and the position of its last event, as they are at this moment.
+    pub async fn end(&self) -> Result<(StreamIdentity, u64), FeedError> {
+        let failed = |source: async_nats::Error| FeedError { act: "asking for the end", source };
+        let found = self.stream().stream().find().await;
+        let found = found.map_err(|error| failed(error.into()))?;
+        let found = found.ok_or_else(|| failed("there is no stream of events".into()))?;
+        Ok((found.identity, found.last))
     }
 
     /// A reader of every event after the position `after`.

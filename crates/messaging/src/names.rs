@@ -205,6 +205,8 @@ pub mod header {
     pub const EXPECTED_LAST_SUBJECT_SEQUENCE_SUBJECT: &str =
         "Nats-Expected-Last-Subject-Sequence-Subject";
 
+    /// Snapshot: the stream that its state comes from.
+    pub const STREAM: &str = "Newswire-Stream";
     /// Dead letter: why.
     pub const DEAD_REASON: &str = "Newswire-Dead-Reason";
     /// Dead letter: which consumer.

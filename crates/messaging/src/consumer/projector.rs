@@ -7,7 +7,7 @@ use std::{error::Error, future::Future, time::Instant};
 use eventsourcing::{RecordedEvent, StoreError, StreamIdentity};
 use tokio_util::sync::CancellationToken;
 
-pub use self::origin::Landmark;
+pub use self::origin::{Landmark, relate};
 use self::watch::{Look, Watch};
 use super::{Backoff, DeadLetterBox, DeadLetters, metrics::ConsumerMetrics, redrive::Orders};
 use crate::{

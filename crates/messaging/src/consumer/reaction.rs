@@ -77,15 +77,23 @@ pub async fn run_reaction<R: Reaction>(
     let letters = DeadLetterBox::new(connection.clone());
     let worker = Arc::new(Worker::new(reaction, dead_letters, letters, stop.clone()));
     let lanes = Lanes::new();
-    let (mut failures, mut floor) = (0, 0);
+    let (mut failures, mut floor, mut read) = (0, 0, None);
     while !stop.is_cancelled() {
         let connects = connection.link().borrow().connects;
+        let stream = tokio::select! {
+            () = stop.cancelled() => break,
+            stream = connection.stream().known() => stream,
+        };
+        if read.replace(stream).is_some_and(|before| before != stream) {
+            // Of another one.
+            floor = 0;
+        }
         let opened = async {
             if !worker.is_active() {
                 return Err(NOT_ACTIVE.into());
             }
             let orders = Orders::listen(connection, R::NAME).await?;
-            let durable = durable::renew::<R>(connection, &mut floor).await?;
+            let durable = durable::renew::<R>(connection, stream, &mut floor).await?;
             let messages = durable.messages().await?;
             Ok((durable, messages, orders))
         };
@@ -97,6 +105,9 @@ pub async fn run_reaction<R: Reaction>(
                     reason = watch::watch(&durable, &mut floor, &lanes, &worker) => reason,
                     // What the server sent into the old connection comes again after a while, behind newer ones.
                     () = connection.renewed(connects) => "the connection is a new one".to_owned(),
+                    other = connection.stream().other_than(stream) => {
+                        format!("the stream of events is {other} now, not {stream}")
+                    }
                 }
             }
             Err(error) => async_nats::Error::to_string(&error),

@@ -9,6 +9,8 @@ pub enum ServiceError {
     Unavailable,
     /// The read model has not reached the position that was asked for.
     ProjectionBehind,
+    /// The read model was made from another stream of events than the one that is there.
+    AnotherStream,
     /// Other writers were first, again and again; nothing was changed.
     Contended,
     /// The same command is being executed; its outcome can be had in a moment.
@@ -22,9 +24,10 @@ pub enum ServiceError {
 }
 
 impl ServiceError {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Unavailable,
         Self::ProjectionBehind,
+        Self::AnotherStream,
         Self::Contended,
         Self::InFlight,
         Self::DeadlineExceeded,
@@ -38,6 +41,7 @@ impl ServiceError {
         match self {
             Self::Unavailable => "unavailable",
             Self::ProjectionBehind => "projection-behind",
+            Self::AnotherStream => "read-model-of-another-stream",
             Self::Contended => "contended",
             Self::InFlight => "in-flight",
             Self::DeadlineExceeded => "deadline-exceeded",
@@ -50,7 +54,9 @@ impl ServiceError {
     #[must_use]
     pub fn code(self) -> usize {
         match self {
-            Self::Unavailable | Self::ProjectionBehind | Self::Contended => 503,
+            Self::Unavailable | Self::ProjectionBehind | Self::AnotherStream | Self::Contended => {
+                503
+            }
             Self::InFlight => 409,
             Self::DeadlineExceeded | Self::OutcomeUnknown => 504,
             Self::Internal => 500,

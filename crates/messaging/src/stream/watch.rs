@@ -65,6 +65,13 @@ impl StreamWatch {
         seen.identity.filter(|_| link.connected && link.connects == seen.connects)
     }
 
+    /// Whether there is no stream of events.
+    #[must_use]
+    pub fn is_missing(&self) -> bool {
+        let (link, seen) = (*self.link.borrow(), *self.seen.borrow());
+        seen.identity.is_none() && link.connected && link.connects == seen.connects
+    }
+
     /// The identity of the stream, as soon as it is known. Safe to cancel.
     pub async fn known(&self) -> StreamIdentity {
         let (mut link, mut seen) = (self.link.clone(), self.seen.clone());
@@ -157,7 +164,7 @@ impl Task {
             tokio::select! {
                 changed = self.link.changed() => if changed.is_err() { return },
                 () = self.nudge.notified() => {}
-                _ = hints.next() => {}
+                hint = hints.next() => if hint.is_none() { return },
                 () = tokio::time::sleep(pause) => {}
             }
         }

@@ -1,5 +1,7 @@
 //! Whether the tables are of the stream that is there.
 
+use eventsourcing::StoreError;
+
 use super::{BatchError, ConsumerError, Projector, Runner};
 use crate::{EventStream, Mark, Relation};
 
@@ -42,15 +44,18 @@ impl<P: Projector> Runner<'_, P> {
     }
 }
 
-/// How the stream relates to tables at `position`, with the mark that they have, or one that suits them. Those of before
+/// How the stream relates to the tables of a projector at `position`, with the mark that they have, or one that suits them. Those of before
 /// there were marks are believed to be of the stream that is there, if it has something at their position and at their
 /// landmark.
-async fn relate(
+///
+/// # Errors
+/// NATS did not answer, or there is no stream.
+pub async fn relate(
     stream: &EventStream,
     position: u64,
     noted: Option<Mark>,
     landmark: Option<Landmark>,
-) -> Result<(Relation, Mark), eventsourcing::StoreError> {
+) -> Result<(Relation, Mark), StoreError> {
     if let Some(mark) = noted {
         return Ok((stream.relate(&mark).await?, mark));
     }
