@@ -5,12 +5,15 @@
 
 use std::time::Duration;
 
-use messaging::{Connection, consumer::run_projector};
+use messaging::{
+    Connection,
+    consumer::{ConsumerError, run_projector},
+};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::{
-    catalog::Database, follower::Follower, live::Live, projector::ArticleProjector,
+    catalog::Database, control, follower::Follower, live::Live, projector::ArticleProjector,
     tables::DatabaseError,
 };
 
@@ -18,6 +21,8 @@ use crate::{
 const LEASE: Duration = Duration::from_secs(3);
 /// How often it is renewed, or asked for.
 const RENEWAL: Duration = Duration::from_secs(1);
+/// How often one looks whether tables of another stream are still what is live.
+const FOREIGN: Duration = Duration::from_secs(2);
 /// How often one asks who waits: so that another takes over soon after the end.
 const QUESTION: Duration = Duration::from_millis(500);
 
@@ -26,43 +31,75 @@ pub(crate) async fn run<D: Database>(
     connection: &Connection,
     live: &Live<D>,
     follower: &Follower<D>,
+    rebuild: bool,
     stop: &CancellationToken,
 ) -> anyhow::Result<()> {
     let holder = Uuid::now_v7();
-    let ended = write(connection, live, follower, holder, stop).await;
+    let writer = Writer { connection, live, follower, rebuild };
+    writer.write(holder, stop).await;
     if let Err(error) = live.database().release(holder).await {
         tracing::warn!(%error, "giving the lease back failed; another replica waits for its end");
     }
-    ended
+    Ok(())
 }
 
-async fn write<D: Database>(
-    connection: &Connection,
-    live: &Live<D>,
-    follower: &Follower<D>,
-    holder: Uuid,
-    stop: &CancellationToken,
-) -> anyhow::Result<()> {
-    let claim = Claim { database: live.database(), follower, holder };
-    while let Some(epoch) = claim.acquire(stop).await {
-        tracing::info!(epoch, "this replica writes the read model");
-        let lost = stop.child_token();
-        let projector = ArticleProjector::new(live.clone(), epoch);
-        let renewal = claim.renew(epoch, &lost);
-        let rebuilds = follower.run_rebuilds(connection, epoch, &lost);
-        let work = async {
-            tokio::select! {
-                () = lost.cancelled() => return Ok(()),
-                () = writable(live, follower) => {}
-            }
-            let result = run_projector(connection, &projector, &lost).await;
-            lost.cancel();
-            result
-        };
-        let ((), (), result) = tokio::join!(renewal, rebuilds, work);
-        result?;
+/// What a replica needs to write.
+struct Writer<'a, D: Database> {
+    connection: &'a Connection,
+    live: &'a Live<D>,
+    follower: &'a Follower<D>,
+    /// Whether tables of another stream are rebuilt without being told to.
+    rebuild: bool,
+}
+
+impl<D: Database> Writer<'_, D> {
+    async fn write(&self, holder: Uuid, stop: &CancellationToken) {
+        let claim = Claim { database: self.live.database(), follower: self.follower, holder };
+        while let Some(epoch) = claim.acquire(stop).await {
+            tracing::info!(epoch, "this replica writes the read model");
+            let lost = stop.child_token();
+            let renewal = claim.renew(epoch, &lost);
+            let rebuilds = self.follower.run_rebuilds(self.connection, epoch, &lost);
+            let work = async {
+                tokio::select! {
+                    () = lost.cancelled() => {}
+                    () = self.work(epoch, &lost) => lost.cancel(),
+                }
+            };
+            tokio::join!(renewal, rebuilds, work);
+        }
     }
-    Ok(())
+
+    /// Keeps what is live up to date, whichever that is, until `lost`; what is of another stream is rebuilt.
+    async fn work(&self, epoch: i64, lost: &CancellationToken) {
+        let projector = ArticleProjector::new(self.live.clone(), epoch);
+        let mut told = None;
+        loop {
+            writable(self.live, self.follower).await;
+            let number = self.live.current().number;
+            let stream = match run_projector(self.connection, &projector, lost).await {
+                Ok(()) => return,
+                Err(error @ ConsumerError::AnotherStream { stream, .. }) => {
+                    if told.replace((number, stream)) != Some((number, stream)) {
+                        tracing::error!(number, %error, "the read model is of no use");
+                    }
+                    stream
+                }
+            };
+            if self.rebuild {
+                match control::begin(self.live.database(), false, false).await {
+                    Ok(Ok(())) => tracing::error!(%stream, "the read model is rebuilt by itself"),
+                    Ok(Err(reason)) => tracing::debug!(reason, "no rebuild was begun"),
+                    Err(error) => tracing::warn!(%error, "beginning a rebuild failed"),
+                }
+            }
+            tokio::select! {
+                () = self.live.other_than(number) => {}
+                _ = self.connection.stream().other_than(stream) => {}
+                () = tokio::time::sleep(FOREIGN) => {}
+            }
+        }
+    }
 }
 
 /// Waits until it is known which generation is live, and that this code may write it.

@@ -82,7 +82,8 @@ impl<D: Database> Follower<D> {
             tracing::info!(number = self.live.current().number, "another generation is live");
         }
         self.generations.send_replace(Arc::new(generations));
-        self.live.announce(self.live.current().tables.position().await?);
+        let current = self.live.current();
+        self.live.announce(current.number, current.tables.position().await?);
         Ok(())
     }
 

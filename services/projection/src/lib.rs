@@ -8,6 +8,7 @@ pub mod control;
 mod fold;
 mod follower;
 mod live;
+mod origin;
 mod postgres;
 mod projector;
 mod queries;
@@ -75,6 +76,8 @@ async fn run_on<D: Database>(
     };
     context.health.follow("projection: nats", connection.link(), Link::problem);
     let max_wait = Duration::from_millis(settings.projection.max_wait_ms);
+    let verdict = live.verdict().subscribe();
+    context.health.follow("projection: stream", verdict, origin::Verdict::problem);
     let server = queries::serve(&connection, &live, max_wait).await?;
     ready.ready();
     let follower = Follower::new(live.clone());
@@ -82,10 +85,12 @@ async fn run_on<D: Database>(
     // One that fails ends the others: a read model that stands still must be seen.
     let ended = context.lifecycle.stop_token().child_token();
     let position = || live.position();
-    let (control, active, (), ()) = tokio::join!(
+    let rebuild = settings.projection.rebuild_on_foreign_stream;
+    let (control, active, (), (), ()) = tokio::join!(
         ending(&ended, control::serve(&connection, &live, &ended)),
-        ending(&ended, active::run(&connection, &live, &follower, &ended)),
+        ending(&ended, active::run(&connection, &live, &follower, rebuild, &ended)),
         follower.run(&ended),
+        origin::run(&connection, &live, &ended),
         measure_lag(&connection, NAME, position, &ended),
     );
     server.stop().await;

@@ -9,6 +9,7 @@ use tokio::{
 
 use crate::{
     catalog::{Database, Generation, State},
+    origin::Verdict,
     projector::VERSION,
     tables::{DatabaseError, Seen, Tables},
 };
@@ -36,6 +37,8 @@ struct Inner<D: Database> {
     turn: Arc<Mutex<()>>,
     /// Who asks the database for its position: one on behalf of all who wait.
     poll: Mutex<()>,
+    /// Whether what is live is of the stream that is there.
+    verdict: watch::Sender<Verdict>,
 }
 
 /// The live generation.
@@ -58,6 +61,7 @@ impl<D: Database> Live<D> {
             position: watch::Sender::new(position),
             turn: Arc::default(),
             poll: Mutex::default(),
+            verdict: watch::Sender::new(Verdict::Unknown),
         })))
     }
 
@@ -80,8 +84,29 @@ impl<D: Database> Live<D> {
         self.0.turn.clone().lock_owned().await
     }
 
-    /// Tells whoever waits that everything up to `position` is committed.
-    pub(crate) fn announce(&self, position: u64) {
+    /// Whether what is live is of the stream that is there, as it was found last.
+    pub(crate) fn verdict(&self) -> &watch::Sender<Verdict> {
+        &self.0.verdict
+    }
+
+    /// Whether what is live is of another stream than the one that is there.
+    pub(crate) fn is_foreign(&self) -> bool {
+        self.0.verdict.borrow().is_foreign(self.current().number)
+    }
+
+    /// Returns when another generation is live than `number`.
+    pub(crate) async fn other_than(&self, number: i32) {
+        let mut current = self.0.current.subscribe();
+        // It ends with `self`, which is borrowed.
+        let _ = current.wait_for(|current| current.number != number).await;
+    }
+
+    /// Tells whoever waits that everything up to `position` is committed, if the generation `number` is live.
+    pub(crate) fn announce(&self, number: i32, position: u64) {
+        let current = self.0.current.borrow();
+        if current.number != number {
+            return;
+        }
         self.0.position.send_if_modified(|seen| {
             let is_new = position > *seen;
             *seen = position.max(*seen);
@@ -89,9 +114,13 @@ impl<D: Database> Live<D> {
         });
     }
 
-    /// From now on `current` answers. Reads that are in the one before end there.
-    pub(crate) fn set(&self, current: Current<D::Tables>) {
-        self.0.current.send_replace(Arc::new(current));
+    /// From now on `current` answers, which is at `position`. Reads that are in the one before end there.
+    pub(crate) fn set(&self, current: Current<D::Tables>, position: u64) {
+        self.0.current.send_modify(|before| {
+            *before = Arc::new(current);
+            // One of another stream may have been further, which means nothing.
+            self.0.position.send_replace(position);
+        });
     }
 
     /// Waits until a generation is live that this code may write: newer code has made something else of the events.
@@ -111,7 +140,9 @@ impl<D: Database> Live<D> {
         let generation = live(self.database()).await?;
         let is_other = generation.number != self.current().number;
         if is_other {
-            self.set(open(self.database(), &generation).await?);
+            let current = open(self.database(), &generation).await?;
+            let position = current.tables.position().await?;
+            self.set(current, position);
         }
         Ok(is_other)
     }
@@ -131,10 +162,11 @@ impl<D: Database> Live<D> {
         let deadline = Instant::now() + max_wait;
         loop {
             if self.position() >= min {
-                let seen = read(self.current().tables.clone()).await?;
+                let current = self.current();
+                let seen = read(current.tables.clone()).await?;
                 // A database that crashed may be behind what was seen before.
                 if seen.position >= min {
-                    self.announce(seen.position);
+                    self.announce(current.number, seen.position);
                     return Ok(Some(seen));
                 }
             }
@@ -152,7 +184,8 @@ impl<D: Database> Live<D> {
         tokio::select! {
             _ = position.changed(), if seen < min => {}
             () = pause => if let Ok(_poll) = self.0.poll.try_lock() {
-                self.announce(self.current().tables.position().await?);
+                let current = self.current();
+                self.announce(current.number, current.tables.position().await?);
             },
         }
         Ok(())

@@ -2,12 +2,14 @@
 
 mod catalog;
 mod index;
+mod origin;
 mod read;
 mod search;
 mod write;
 
 use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
 
+use messaging::{Mark, consumer::Landmark};
 use sqlx::{
     PgConnection, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
@@ -160,6 +162,18 @@ impl Tables for PostgresTables {
 
     async fn position(&self) -> Result<u64, DatabaseError> {
         read::position(&self.readers).await
+    }
+
+    async fn mark(&self) -> Result<Option<Mark>, DatabaseError> {
+        origin::mark(&self.readers).await
+    }
+
+    async fn landmark(&self) -> Result<Option<Landmark>, DatabaseError> {
+        origin::landmark(&self.readers).await
+    }
+
+    async fn adopt(&self, epoch: i64, mark: &Mark) -> Result<bool, DatabaseError> {
+        in_time(origin::adopt(&self.writer, epoch, mark)).await
     }
 
     async fn known(&self, ids: &[Uuid]) -> Result<Vec<ArticleRow>, DatabaseError> {

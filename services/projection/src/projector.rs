@@ -1,7 +1,10 @@
 //! Keeps the live generation up to date.
 
 use eventsourcing::RecordedEvent;
-use messaging::consumer::{Projector, Rejected};
+use messaging::{
+    Mark,
+    consumer::{Landmark, Projector, Rejected},
+};
 use tokio::sync::OwnedMutexGuard;
 
 use crate::{
@@ -39,6 +42,7 @@ pub(crate) struct ArticleProjector<D: Database> {
 /// What a batch changes, and in which tables. No switch comes in between.
 #[derive(Debug)]
 pub(crate) struct Prepared<T> {
+    number: i32,
     tables: T,
     changes: Changes,
     _turn: OwnedMutexGuard<()>,
@@ -60,8 +64,21 @@ impl<D: Database> Projector for ArticleProjector<D> {
         let _turn = self.live.turn().await;
         let position = self.live.current().tables.fence(self.epoch).await?;
         let position = position.ok_or(ProjectorError::Fenced)?;
-        self.live.announce(position);
+        self.live.announce(self.live.current().number, position);
         Ok(position)
+    }
+
+    async fn mark(&self) -> Result<Option<Mark>, ProjectorError> {
+        Ok(self.live.current().tables.mark().await?)
+    }
+
+    async fn landmark(&self) -> Result<Option<Landmark>, ProjectorError> {
+        Ok(self.live.current().tables.landmark().await?)
+    }
+
+    async fn adopt(&self, mark: &Mark) -> Result<bool, ProjectorError> {
+        let _turn = self.live.turn().await;
+        Ok(self.live.current().tables.adopt(self.epoch, mark).await?)
     }
 
     async fn fold(
@@ -70,7 +87,8 @@ impl<D: Database> Projector for ArticleProjector<D> {
         unreadable: &[Rejected],
     ) -> Result<(Self::Changes, Vec<Rejected>), ProjectorError> {
         let turn = self.live.turn().await;
-        let tables = self.live.current().tables.clone();
+        let current = self.live.current();
+        let (number, tables) = (current.number, current.tables.clone());
         let (mut changes, rejected) = fold(&tables, events, unreadable).await?;
         if let [event] = events
             && event.position <= self.live.position()
@@ -78,19 +96,19 @@ impl<D: Database> Projector for ArticleProjector<D> {
             // A redrive. The generation lacks it no more.
             changes.redriven.push(integer(event.position)?);
         }
-        Ok((Prepared { tables, changes, _turn: turn }, rejected))
+        Ok((Prepared { number, tables, changes, _turn: turn }, rejected))
     }
 
     async fn commit(
         &self,
         prepared: Self::Changes,
         from: u64,
-        to: u64,
+        to: Mark,
     ) -> Result<bool, ProjectorError> {
         let step = Step { from, to, epoch: self.epoch };
         let committed = prepared.tables.commit(&prepared.changes, step).await?;
         if committed {
-            self.live.announce(to);
+            self.live.announce(prepared.number, to.position);
         }
         Ok(committed)
     }

@@ -24,6 +24,7 @@ use crate::{
     NAME,
     catalog::Database,
     live::Live,
+    origin,
     tables::{DatabaseError, Seen, Tables},
 };
 
@@ -37,8 +38,8 @@ pub(crate) async fn serve<D: Database>(
     max_wait: Duration,
 ) -> anyhow::Result<RequestServer> {
     let server = RequestServer::start(connection, NAME).await?;
-    let reader =
-        Reader { live: live.clone(), max_wait, waiting: Arc::new(Semaphore::new(MAX_WAITING)) };
+    let waiting = Arc::new(Semaphore::new(MAX_WAITING));
+    let reader = Reader { connection: connection.clone(), live: live.clone(), max_wait, waiting };
     register::<D, GetArticle>(&server, &reader).await?;
     register::<D, ListArticles>(&server, &reader).await?;
     register::<D, SearchArticles>(&server, &reader).await?;
@@ -93,6 +94,7 @@ async fn register<D: Database, Q: FromTables>(
 }
 
 struct Reader<D: Database> {
+    connection: Connection,
     live: Live<D>,
     max_wait: Duration,
     waiting: Arc<Semaphore>,
@@ -101,7 +103,7 @@ struct Reader<D: Database> {
 impl<D: Database> Clone for Reader<D> {
     fn clone(&self) -> Self {
         let (live, waiting) = (self.live.clone(), self.waiting.clone());
-        Self { live, waiting, max_wait: self.max_wait }
+        Self { connection: self.connection.clone(), live, waiting, max_wait: self.max_wait }
     }
 }
 
@@ -110,6 +112,12 @@ impl<D: Database> Reader<D> {
         &self,
         query: QueryEnvelope<Q>,
     ) -> Result<QueryReply<Q::Answer>, ServiceError> {
+        let stream = origin::of_live(&self.connection, &self.live, self.max_wait).await?;
+        if let (Some(stream), Some(wanted)) = (stream, query.stream)
+            && stream != wanted
+        {
+            return Ok(QueryReply::Refused(Refusal::another_stream(stream)));
+        }
         let question = match query.data.question() {
             Ok(question) => question,
             Err(refusal) => return Ok(QueryReply::Refused(refusal)),
@@ -118,9 +126,15 @@ impl<D: Database> Reader<D> {
             tracing::info!(position = query.min_position, "read model is behind");
             return Err(ServiceError::ProjectionBehind);
         };
+        // Replaced meanwhile: nobody knows which of the two was read.
+        if self.connection.stream().current() != stream {
+            return Err(ServiceError::Unavailable);
+        }
         match Q::answer(question, seen.data) {
-            Ok(data) => Ok(QueryReply::Answered(Answer { position: seen.position, data })),
-            Err(Fault::Refused(refusal)) => Ok(QueryReply::Refused(refusal.at(seen.position))),
+            Ok(data) => Ok(QueryReply::Answered(Answer { position: seen.position, stream, data })),
+            Err(Fault::Refused(refusal)) => {
+                Ok(QueryReply::Refused(refusal.at(seen.position).of(stream)))
+            }
             Err(error @ Fault::Row(_)) => {
                 tracing::error!(%error, "query failed");
                 Err(ServiceError::Internal)

@@ -2,11 +2,13 @@
 
 mod incoming;
 mod loss;
+mod origin;
 
 use std::time::Duration;
 
+use eventsourcing::StoreError;
 use messaging::{
-    Connection, Feed,
+    Connection, Feed, Mark,
     consumer::{Backoff, DeadLetterBox, DeadLetterError, DeadLetters},
     feed::FeedError,
 };
@@ -42,6 +44,8 @@ enum RebuildError {
     Feed(#[from] FeedError),
     #[error(transparent)]
     DeadLetter(#[from] DeadLetterError),
+    #[error(transparent)]
+    Stream(#[from] StoreError),
     #[error("the stream of events ended")]
     Ended,
 }
@@ -56,6 +60,7 @@ enum End {
 
 /// Fills one generation.
 pub(crate) struct Rebuild<D: Database> {
+    connection: Connection,
     live: Live<D>,
     feed: Feed,
     dead_letters: DeadLetters,
@@ -67,6 +72,7 @@ pub(crate) struct Rebuild<D: Database> {
 impl<D: Database> Rebuild<D> {
     pub(crate) fn new(connection: &Connection, live: &Live<D>, number: i32, epoch: i64) -> Self {
         Self {
+            connection: connection.clone(),
             live: live.clone(),
             feed: Feed::new(connection.clone(), CONSUMER),
             dead_letters: DeadLetters::new(connection.clone(), NAME),
@@ -118,12 +124,16 @@ impl<D: Database> Rebuild<D> {
         }
         let tables = self.live.database().open(self.number).await?;
         let Some(position) = tables.fence(self.epoch).await? else { return Ok(End::NotOurs) };
+        let Some(mark) = self.recognise(&tables, position).await? else {
+            tables.close().await;
+            return Ok(End::NotOurs);
+        };
         if position == 0 {
             tables.defer_search(self.epoch).await?;
         }
         tracing::info!(number = self.number, position, "a rebuild goes on");
-        let mut incoming = Incoming::open(&self.feed, position).await?;
-        let mut attempt = Attempt { rebuild: self, tables: tables.clone(), position };
+        let mut incoming = Incoming::open(&self.feed, mark).await?;
+        let mut attempt = Attempt { rebuild: self, tables: tables.clone(), mark };
         let end = attempt.run(&mut incoming, failures).await;
         if !matches!(end, Ok(End::Switched)) {
             tables.close().await;
@@ -142,7 +152,7 @@ impl<D: Database> Rebuild<D> {
 struct Attempt<'a, D: Database> {
     rebuild: &'a Rebuild<D>,
     tables: D::Tables,
-    position: u64,
+    mark: Mark,
 }
 
 impl<D: Database> Attempt<'_, D> {
@@ -156,7 +166,8 @@ impl<D: Database> Attempt<'_, D> {
         let mut generation = self.rebuild.generation().await?;
         while let Some(wanted) = &generation {
             // One that is to be compared must not get ahead: there is nothing to compare it with.
-            let limit = if wanted.verified { live.position() } else { u64::MAX };
+            let is_compared = wanted.verified && !live.is_foreign();
+            let limit = if is_compared { live.position() } else { u64::MAX };
             tokio::select! {
                 batch = incoming.next(limit) => {
                     if !self.apply(batch.ok_or(RebuildError::Ended)?).await? {
@@ -166,7 +177,7 @@ impl<D: Database> Attempt<'_, D> {
                 }
                 _ = poll.tick() => generation = self.rebuild.generation().await?,
             }
-            let is_near = live.position() <= self.position.saturating_add(NEAR);
+            let is_near = self.is_near().await?;
             if is_near && !is_indexed {
                 is_indexed = true;
                 if !self.tables.index(self.rebuild.epoch).await? {
@@ -189,10 +200,11 @@ impl<D: Database> Attempt<'_, D> {
     /// Applies `batch`; `false` when another replica has taken over.
     async fn apply(&mut self, batch: Batch) -> Result<bool, DatabaseError> {
         let (changes, _) = fold(&self.tables, &batch.events, &batch.unreadable).await?;
-        let step = Step { from: self.position, to: batch.last, epoch: self.rebuild.epoch };
+        let to = Mark { position: batch.last, stored_at: batch.stored_at, ..self.mark };
+        let step = Step { from: self.mark.position, to, epoch: self.rebuild.epoch };
         let committed = self.tables.commit(&changes, step).await?;
         if committed {
-            self.position = batch.last;
+            self.mark = to;
         }
         Ok(committed)
     }
@@ -215,13 +227,19 @@ impl<D: Database> Attempt<'_, D> {
         // Live updates wait from here on, and so does whoever waits for them.
         let _turn = live.turn().await;
         let current = live.current();
-        if !self.catch_up(current.tables.position().await?, wanted.verified, incoming).await? {
+        // What another stream has is no goal.
+        let is_foreign = live.is_foreign();
+        let goal = if is_foreign { 0 } else { current.tables.position().await? };
+        if !self.catch_up(goal, wanted.verified, incoming).await? {
             return Ok(Some(End::NotOurs));
         }
         if self.tables.count_skipped().await? != known {
             return Ok(None);
         }
-        if !is_seen && let Some(reason) = self.objection(wanted, &current.tables).await? {
+        if !is_seen
+            && !is_foreign
+            && let Some(reason) = self.objection(wanted, &current.tables).await?
+        {
             self.hold(wanted, &reason).await?;
             return Ok(None);
         }
@@ -230,8 +248,8 @@ impl<D: Database> Attempt<'_, D> {
             return Ok(Some(End::NotOurs));
         }
         let (number, version) = (wanted.number, wanted.version);
-        live.set(Current { number, version, tables: self.tables.clone() });
-        live.announce(self.position);
+        let current = Current { number, version, tables: self.tables.clone() };
+        live.set(current, self.mark.position);
         Ok(Some(End::Switched))
     }
 
@@ -248,7 +266,7 @@ impl<D: Database> Attempt<'_, D> {
         incoming: &mut Incoming,
     ) -> Result<bool, RebuildError> {
         let limit = if exactly { goal } else { u64::MAX };
-        while self.position < goal {
+        while self.mark.position < goal {
             let batch = incoming.next(limit).await.ok_or(RebuildError::Ended)?;
             if !self.apply(batch).await? {
                 return Ok(false);

@@ -12,7 +12,7 @@ use crate::{postgres::PostgresDatabase, sqlite::SqliteDatabase};
 const DEFAULT_FILE: &str = "read-models.db";
 
 /// `[projection]`
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 pub struct ProjectionSettings {
     /// The database; empty for files in the data folder. A password may be in it.
     pub database: SecretString,
@@ -20,6 +20,19 @@ pub struct ProjectionSettings {
     pub max_wait_ms: u64,
     /// Whether a rebuild starts by itself when this code makes something else of the events than the live tables have.
     pub rebuild_on_change: bool,
+    /// Whether a rebuild starts by itself when the live tables were made from another stream than the one that is there.
+    pub rebuild_on_foreign_stream: bool,
+}
+
+impl Default for ProjectionSettings {
+    fn default() -> Self {
+        Self {
+            database: SecretString::default(),
+            max_wait_ms: 0,
+            rebuild_on_change: false,
+            rebuild_on_foreign_stream: true,
+        }
+    }
 }
 
 /// Where the read model is.

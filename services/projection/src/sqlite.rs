@@ -5,12 +5,14 @@
 mod catalog;
 mod index;
 mod lock;
+mod origin;
 mod read;
 mod search;
 mod write;
 
 use std::{path::PathBuf, time::Duration};
 
+use messaging::{Mark, consumer::Landmark};
 use sqlx::{
     SqlitePool,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
@@ -122,14 +124,25 @@ impl Tables for SqliteTables {
         read::position(&self.readers).await
     }
 
+    async fn mark(&self) -> Result<Option<Mark>, DatabaseError> {
+        origin::mark(&self.readers).await
+    }
+
+    async fn landmark(&self) -> Result<Option<Landmark>, DatabaseError> {
+        origin::landmark(&self.readers).await
+    }
+
+    async fn adopt(&self, epoch: i64, mark: &Mark) -> Result<bool, DatabaseError> {
+        origin::adopt(&self.writer, epoch, mark).await
+    }
+
     async fn known(&self, ids: &[uuid::Uuid]) -> Result<Vec<ArticleRow>, DatabaseError> {
         // By the connection that writes: it has the pages at hand.
         read::known(&self.writer, ids).await
     }
 
     async fn commit(&self, changes: &Changes, step: Step) -> Result<bool, DatabaseError> {
-        let is_redrive = step.from == step.to;
-        let writer = if is_redrive { &self.durable } else { &self.writer };
+        let writer = if step.is_redrive() { &self.durable } else { &self.writer };
         write::commit(writer, changes, step).await
     }
 

@@ -2,7 +2,9 @@
 
 use std::{fmt::Debug, future::Future};
 
-use eventsourcing::UserId;
+use contracts::article::CONTEXT;
+use eventsourcing::{StreamId, UserId};
+use messaging::{Mark, consumer::Landmark, names::EventSubject};
 use sqlx::types::Json;
 use uuid::Uuid;
 
@@ -87,8 +89,15 @@ pub(crate) struct Changes {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Step {
     pub from: u64,
-    pub to: u64,
+    pub to: Mark,
     pub epoch: i64,
+}
+
+impl Step {
+    /// Whether it stays where it is, for an event that comes again.
+    pub(crate) fn is_redrive(&self) -> bool {
+        self.from == self.to.position
+    }
 }
 
 /// Rows, and the position of the state that they are from.
@@ -96,6 +105,23 @@ pub(crate) struct Step {
 pub(crate) struct Seen<T> {
     pub position: u64,
     pub data: T,
+}
+
+/// What tables remember of their stream, from a row of `progress`.
+pub(crate) fn mark(
+    (position, stream, stored_at): (i64, Option<String>, Option<i64>),
+) -> Result<Option<Mark>, DatabaseError> {
+    let Some(stream) = stream else { return Ok(None) };
+    let stream = stream.parse().map_err(|error| DatabaseError::Decode(Box::new(error)))?;
+    let position = u64::try_from(position).map_err(|error| DatabaseError::Decode(error.into()))?;
+    Ok(Some(Mark { stream, position, stored_at: stored_at.unwrap_or_default() }))
+}
+
+/// The event that created an article.
+pub(crate) fn landmark((position, id): (i64, Uuid)) -> Result<Landmark, DatabaseError> {
+    let position = u64::try_from(position).map_err(|error| DatabaseError::Decode(error.into()))?;
+    let subject = EventSubject(StreamId::new(CONTEXT, id.into())).to_string();
+    Ok(Landmark { position, subject })
 }
 
 /// A page of live articles, newest first.
@@ -148,13 +174,26 @@ pub(crate) trait Tables: Clone + Debug + Send + Sync + 'static {
     /// The position of the last event in the tables.
     fn position(&self) -> impl Future<Output = Result<u64, DatabaseError>> + Send;
 
+    /// Which stream the tables are of, with their position; `None` when nobody noted that yet.
+    fn mark(&self) -> impl Future<Output = Result<Option<Mark>, DatabaseError>> + Send;
+
+    /// The newest article in them, as the event that created it.
+    fn landmark(&self) -> impl Future<Output = Result<Option<Landmark>, DatabaseError>> + Send;
+
+    /// Notes that the tables, as they are, are of the stream of `mark`. `false` when position or epoch are others.
+    fn adopt(
+        &self,
+        epoch: i64,
+        mark: &Mark,
+    ) -> impl Future<Output = Result<bool, DatabaseError>> + Send;
+
     /// The articles `ids`, without their content; those that are not there are left out.
     fn known(
         &self,
         ids: &[Uuid],
     ) -> impl Future<Output = Result<Vec<ArticleRow>, DatabaseError>> + Send;
 
-    /// Makes `step` and writes `changes`, all or nothing. `false` when position or epoch are others.
+    /// Makes `step` and writes `changes`, all or nothing. `false` when position, epoch or stream are others.
     fn commit(
         &self,
         changes: &Changes,

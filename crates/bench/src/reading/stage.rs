@@ -40,6 +40,7 @@ impl Stage {
                 database: database.into(),
                 max_wait_ms: 5000,
                 rebuild_on_change: false,
+                ..ProjectionSettings::default()
             },
         };
         let running = projection::run(projection, context.clone());

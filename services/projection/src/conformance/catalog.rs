@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
+use super::story::step;
 use crate::{
     catalog::{Database, Generation, State},
     projector::VERSION,
-    tables::{Changes, Step, Tables},
+    tables::{Changes, Tables},
 };
 
 pub(super) async fn run<D: Database>(database: &D) {
@@ -74,8 +75,8 @@ async fn a_removed_one_is_gone_with_its_tables<D: Database>(database: &D) {
     let number = database.add(VERSION, false, false).await.expect("added").expect("the only one");
     let tables = database.open(number).await.expect("opened");
     assert_eq!(tables.fence(1).await.expect("the tables"), Some(0));
-    let step = Step { from: 0, to: 5, epoch: 1 };
-    assert!(tables.commit(&Changes::default(), step).await.expect("the tables"));
+    let first = step(0, 5, 1);
+    assert!(tables.commit(&Changes::default(), first).await.expect("the tables"));
     tables.close().await;
     database.remove(number).await.expect("removed");
     assert!(states(database).await.iter().all(|(other, _)| *other != number));
@@ -105,8 +106,7 @@ async fn an_epoch_that_is_over_writes_nothing<D: Database>(database: &D) {
     let tables = super::tables(database).await;
     assert_eq!(tables.fence(3).await.expect("the tables"), Some(0));
     let commit = async |from, to, epoch| {
-        let step = Step { from, to, epoch };
-        tables.commit(&Changes::default(), step).await.expect("the tables")
+        tables.commit(&Changes::default(), step(from, to, epoch)).await.expect("the tables")
     };
     assert!(commit(0, 5, 3).await);
     assert!(!commit(0, 6, 3).await, "the position is another");

@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use contracts::article::{ArticleCreated, ArticleDeleted, ArticleEvent, ArticleUpdated};
 use eventsourcing::{
     AggregateId, CommandId, CorrelationId, EventData, Fingerprint, Metadata, NewEvent,
-    RecordedEvent,
+    RecordedEvent, StreamIdentity,
 };
-use messaging::consumer::Rejected;
+use messaging::{Mark, consumer::Rejected};
 use test_support::user;
 use time::{Duration, OffsetDateTime, macros::datetime};
 use uuid::Uuid;
@@ -99,11 +99,17 @@ impl Story {
         for batch in new.chunks(size) {
             let (changes, unfit) = fold(tables, batch, &[]).await.expect("the tables");
             let to = batch.last().expect("not empty").position;
-            commit(tables, &changes, Step { from, to, epoch }).await;
+            commit(tables, &changes, step(from, to, epoch)).await;
             (from, rejected) = (to, [rejected, unfit].concat());
         }
         rejected
     }
+}
+
+/// A step in a stream of its own.
+pub(super) fn step(from: u64, to: u64, epoch: i64) -> Step {
+    let stream = StreamIdentity::new(Uuid::from_u128(1));
+    Step { from, to: Mark { stream, position: to, stored_at: 0 }, epoch }
 }
 
 pub(super) async fn commit<T: Tables>(tables: &T, changes: &Changes, step: Step) {

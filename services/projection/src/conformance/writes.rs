@@ -4,11 +4,11 @@ use contracts::article::ArticleEvent;
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
 use uuid::Uuid;
 
-use super::story::{Story, created, deleted, recorded, updated};
+use super::story::{Story, created, deleted, recorded, step, updated};
 use crate::{
     catalog::Database,
     projector::fold,
-    tables::{Changes, Skipped, Step, Tables},
+    tables::{Changes, Skipped, Tables},
 };
 
 pub(super) async fn run<D: Database>(database: &D) {
@@ -130,14 +130,14 @@ async fn what_was_skipped_is_kept<D: Database>(database: &D) {
         reason: "because".to_owned(),
     };
     let changes = Changes { skipped: vec![skipped(3), skipped(5)], ..Changes::default() };
-    let step = Step { from: 0, to: 5, epoch: 1 };
-    super::story::commit(&tables, &changes, step).await;
+    let first = step(0, 5, 1);
+    super::story::commit(&tables, &changes, first).await;
     assert_eq!(tables.skipped(0, 10).await.expect("the tables"), [skipped(3), skipped(5)]);
     assert_eq!(tables.skipped(0, 1).await.expect("the tables"), [skipped(3)]);
     assert_eq!(tables.skipped(3, 10).await.expect("the tables"), [skipped(5)]);
     // One of them is redriven.
     let changes = Changes { redriven: vec![3], ..Changes::default() };
-    super::story::commit(&tables, &changes, Step { from: 5, to: 5, epoch: 1 }).await;
+    super::story::commit(&tables, &changes, step(5, 5, 1)).await;
     assert_eq!(tables.skipped(0, 10).await.expect("the tables"), [skipped(5)]);
     assert_eq!(tables.count_skipped().await.expect("the tables"), 1);
     tables.close().await;
@@ -159,7 +159,7 @@ async fn what_comes_late_leaves_the_rows_of_a_rebuild<D: Database>(database: &D)
     for (events, from) in [(rest, 0), (late, end)] {
         let (changes, rejected) = fold(&tables, &events, &[]).await.expect("the tables");
         assert_eq!(rejected, []);
-        super::story::commit(&tables, &changes, Step { from, to: end, epoch }).await;
+        super::story::commit(&tables, &changes, step(from, end, epoch)).await;
     }
     let digests = [&tables, &rebuilt].map(Tables::digest);
     let [redriven, rebuilt] = digests;

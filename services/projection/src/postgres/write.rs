@@ -26,15 +26,20 @@ pub(super) async fn commit(
     step: Step,
 ) -> Result<bool, DatabaseError> {
     let mut transaction = writer.begin().await?;
-    if step.from == step.to {
+    if step.is_redrive() {
         sqlx::query(DURABLE).execute(&mut *transaction).await?;
     }
-    let moved = sqlx::query("UPDATE progress SET position = $1 WHERE position = $2 AND epoch = $3")
-        .bind(integer(step.to)?)
-        .bind(integer(step.from)?)
-        .bind(step.epoch)
-        .execute(&mut *transaction)
-        .await?;
+    let moved = sqlx::query(
+        "UPDATE progress SET position = $1, stored_at = $2, stream = $3
+         WHERE position = $4 AND epoch = $5 AND (stream IS NULL OR stream = $3)",
+    )
+    .bind(integer(step.to.position)?)
+    .bind(step.to.stored_at)
+    .bind(step.to.stream.to_string())
+    .bind(integer(step.from)?)
+    .bind(step.epoch)
+    .execute(&mut *transaction)
+    .await?;
     if moved.rows_affected() == 0 {
         transaction.rollback().await?;
         return Ok(false);

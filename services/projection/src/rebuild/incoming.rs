@@ -4,7 +4,7 @@ use std::{collections::VecDeque, sync::Arc};
 
 use eventsourcing::RecordedEvent;
 use messaging::{
-    Feed,
+    Feed, Mark,
     consumer::Rejected,
     feed::{FeedError, StreamMessage},
 };
@@ -26,13 +26,15 @@ pub(super) struct Batch {
     pub events: Vec<RecordedEvent>,
     /// What is no event.
     pub unreadable: Vec<Rejected>,
-    /// The position of the last message.
+    /// The position of the last message, and when it was stored.
     pub last: u64,
+    pub stored_at: i64,
 }
 
 /// A message that was read.
 struct Read {
     position: u64,
+    stored_at: i64,
     bytes: usize,
     event: Result<RecordedEvent, Rejected>,
 }
@@ -46,11 +48,12 @@ struct Reads {
 impl From<StreamMessage> for Read {
     fn from(message: StreamMessage) -> Self {
         let (position, bytes) = (message.position, message.payload.len() + OVERHEAD);
+        let stored_at = message.stored_at;
         let event = message.event().map_err(|error| {
             let (subject, reason) = (message.subject.clone(), error.to_string());
             Rejected { position, subject, reason }
         });
-        Self { position, bytes, event }
+        Self { position, stored_at, bytes, event }
     }
 }
 
@@ -64,14 +67,17 @@ pub(super) struct Incoming {
 }
 
 impl Incoming {
-    pub(super) async fn open(feed: &Feed, position: u64) -> Result<Self, FeedError> {
-        let mut reader = feed.after(position).await?;
+    pub(super) async fn open(feed: &Feed, from: Mark) -> Result<Self, FeedError> {
+        let mut reader = feed.after_in(from.stream, from.position).await?;
         let (sender, reads) = mpsc::unbounded_channel();
         // What bounds the channel: its reads are of very different sizes.
         let room = Arc::new(Semaphore::new(MAX_BYTES));
         let task = tokio::spawn(async move {
             loop {
-                let messages = reader.next_batch(MAX_READ).await;
+                let messages = match reader.next_batch(MAX_READ).await {
+                    Ok(messages) => messages,
+                    Err(error) => return tracing::warn!(%error, "reading for a rebuild ends"),
+                };
                 let reads: Vec<Read> = messages.into_iter().map(Read::from).collect();
                 let bytes = reads.iter().map(|read| read.bytes).sum::<usize>().min(MAX_BYTES);
                 let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
@@ -112,7 +118,7 @@ impl Incoming {
         {
             bytes += read.bytes;
             self.bytes -= read.bytes;
-            batch.last = read.position;
+            (batch.last, batch.stored_at) = (read.position, read.stored_at);
             match read.event {
                 Ok(event) => batch.events.push(event),
                 Err(rejected) => batch.unreadable.push(rejected),

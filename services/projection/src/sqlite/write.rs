@@ -23,9 +23,12 @@ pub(super) async fn commit(
 ) -> Result<bool, DatabaseError> {
     let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
     let indexed: Option<bool> = sqlx::query_scalar(
-        "UPDATE progress SET position = ? WHERE position = ? AND epoch = ? RETURNING indexed",
+        "UPDATE progress SET position = ?1, stored_at = ?2, stream = ?3
+         WHERE position = ?4 AND epoch = ?5 AND (stream IS NULL OR stream = ?3) RETURNING indexed",
     )
-    .bind(integer(step.to)?)
+    .bind(integer(step.to.position)?)
+    .bind(step.to.stored_at)
+    .bind(step.to.stream.to_string())
     .bind(integer(step.from)?)
     .bind(step.epoch)
     .fetch_optional(&mut *transaction)

@@ -1,0 +1,164 @@
+//! Whether what is live is of the stream that is there. Every replica looks by itself, before it answers.
+
+use std::time::Duration;
+
+use eventsourcing::{StoreError, StreamIdentity};
+use messaging::{Connection, Relation, ServiceError, consumer::relate};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    catalog::Database,
+    live::{Current, Live},
+    tables::{DatabaseError, Tables},
+};
+
+/// The pause before another attempt.
+const PAUSE: Duration = Duration::from_millis(200);
+/// The pause while nothing changes.
+const LONG: Duration = Duration::from_mins(10);
+/// What an operator may do.
+const CURE: &str = "newswire projection rebuild articles";
+
+/// What was found of a generation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Nothing yet.
+    Unknown,
+    /// It is of the stream.
+    Ours { number: i32, stream: StreamIdentity },
+    /// It is of another one.
+    Foreign { number: i32, stream: StreamIdentity, reason: String },
+}
+
+impl Verdict {
+    /// Why queries have no answer, if they have none.
+    pub(crate) fn problem(&self) -> Option<String> {
+        match self {
+            Self::Unknown => {
+                Some("the read model is yet to be compared with the stream".to_owned())
+            }
+            Self::Ours { .. } => None,
+            Self::Foreign { number, reason, .. } => Some(format!(
+                "generation {number} of the read model belongs to another stream: {reason}; it has to be rebuilt ({CURE})"
+            )),
+        }
+    }
+
+    /// Whether the generation `of` is of another stream.
+    pub(crate) fn is_foreign(&self, of: i32) -> bool {
+        matches!(self, Self::Foreign { number, .. } if *number == of)
+    }
+
+    /// Whether it is about the generation `of` and the stream `with`.
+    fn is_about(&self, of: i32, with: StreamIdentity) -> bool {
+        match self {
+            Self::Unknown => false,
+            Self::Ours { number, stream } | Self::Foreign { number, stream, .. } => {
+                (*number, *stream) == (of, with)
+            }
+        }
+    }
+}
+
+/// A generation could not be compared with the stream.
+#[derive(Debug, thiserror::Error)]
+enum CompareError {
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    #[error(transparent)]
+    Stream(#[from] StoreError),
+}
+
+/// Compares until `stop`: whenever the stream or the generation is another one.
+pub(crate) async fn run<D: Database>(
+    connection: &Connection,
+    live: &Live<D>,
+    stop: &CancellationToken,
+) {
+    let watch = connection.stream();
+    loop {
+        let stream = tokio::select! {
+            () = stop.cancelled() => return,
+            stream = watch.known() => stream,
+        };
+        let current = live.current();
+        let news = async {
+            tokio::select! {
+                _ = watch.other_than(stream) => {}
+                () = live.other_than(current.number) => {}
+            }
+        };
+        let pause = match compare(connection, &current).await {
+            // It was renewed by this very look.
+            Ok(verdict) if !verdict.is_about(current.number, stream) => {
+                watch.nudge();
+                PAUSE
+            }
+            Ok(verdict) => {
+                tell(live, verdict);
+                LONG
+            }
+            Err(error) => {
+                tracing::warn!(%error, "comparing the read model with the stream failed");
+                PAUSE
+            }
+        };
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = news => {}
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+}
+
+async fn compare<T: Tables>(
+    connection: &Connection,
+    current: &Current<T>,
+) -> Result<Verdict, CompareError> {
+    let (number, tables) = (current.number, &current.tables);
+    let noted = tables.mark().await?;
+    let (position, landmark) = (tables.position().await?, tables.landmark().await?);
+    let (relation, _) = relate(connection.stream().stream(), position, noted, landmark).await?;
+    Ok(match relation {
+        Relation::Same(stream) | Relation::Renewed(stream) => Verdict::Ours { number, stream },
+        Relation::Another { stream, reason } => Verdict::Foreign { number, stream, reason },
+    })
+}
+
+fn tell<D: Database>(live: &Live<D>, verdict: Verdict) {
+    live.verdict().send_if_modified(|before| {
+        let is_news = *before != verdict;
+        if let Some(problem) = verdict.problem().filter(|_| is_news) {
+            metrics::counter!("projection_foreign_streams_total").increment(1);
+            tracing::error!(problem, "the read model answers no queries");
+        }
+        *before = verdict;
+        is_news
+    });
+}
+
+/// The stream that what is live is of; an error when it is of another one, or nobody knows in time. `None` while there is
+/// no stream: then nothing contradicts the tables.
+pub(crate) async fn of_live<D: Database>(
+    connection: &Connection,
+    live: &Live<D>,
+    patience: Duration,
+) -> Result<Option<StreamIdentity>, ServiceError> {
+    let watch = connection.stream();
+    if watch.is_missing() {
+        return Ok(None);
+    }
+    let known = async {
+        let stream = watch.known().await;
+        let mut verdict = live.verdict().subscribe();
+        let found = verdict.wait_for(|verdict| verdict.is_about(live.current().number, stream));
+        // It ends with `live`, which is borrowed.
+        found.await.map(|found| (stream, matches!(*found, Verdict::Ours { .. })))
+    };
+    match tokio::time::timeout(patience, known).await {
+        Ok(Ok((stream, true))) => Ok(Some(stream)),
+        Ok(Ok((_, false))) => Err(ServiceError::AnotherStream),
+        _ if watch.is_missing() => Ok(None),
+        _ => Err(ServiceError::Unavailable),
+    }
+}
