@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use contracts::article::{Article as View, CONTEXT, CreateArticle, DeleteArticle, UpdateArticle};
-use eventsourcing::{Command, CommandEnvelope, Decide, DecodeError, ExecuteError, Executor, Reply};
+use eventsourcing::{
+    Accepted, Command, CommandEnvelope, Decide, DecodeError, ExecuteError, Executor, Reply,
+};
 use messaging::{Connection, JetStreamSnapshots, QueueServer, RequestServer, ServiceError};
 use tokio_util::sync::CancellationToken;
 
@@ -18,15 +20,16 @@ use crate::{
         Article,
         bounded::{Bounded, Bounds},
     },
+    per_stream::PerStream,
     queries,
     store::Store,
 };
 
-type ArticleExecutor = Arc<Executor<Article, Store, JetStreamSnapshots>>;
+type Executors = Arc<PerStream<Executor<Article, Store, JetStreamSnapshots>>>;
 
 /// Takes commands: those whose sender waits, and those from the queue.
 pub(crate) struct Commands {
-    executor: ArticleExecutor,
+    executors: Executors,
     bounds: Bounds,
     requests: RequestServer,
     queue: QueueServer,
@@ -37,31 +40,33 @@ impl Commands {
     /// Answers commands from now on, and queries about the past in `store`.
     pub(crate) async fn serve(
         connection: &Connection,
-        executor: ArticleExecutor,
+        executors: Executors,
         bounds: Bounds,
         store: &Store,
         stop: &CancellationToken,
     ) -> anyhow::Result<Self> {
         let requests = RequestServer::start(connection, NAME).await?;
         let queue = QueueServer::new(connection.clone(), CONTEXT, stop.clone());
-        let mut commands = Self { executor, bounds, requests, queue, stop: stop.clone() };
+        let mut commands = Self { executors, bounds, requests, queue, stop: stop.clone() };
         commands.register::<CreateArticle>().await?;
         commands.register::<UpdateArticle>().await?;
         commands.register::<DeleteArticle>().await?;
-        queries::register(&commands.requests, store).await?;
+        queries::register(&commands.requests, connection, store).await?;
         commands.requests.ready().await?;
         Ok(commands)
     }
 
     /// Executes commands from the queue until it is time to stop; returns when nothing is in hand any more.
     pub(crate) async fn run(self) {
-        let Self { executor, requests, queue, stop, .. } = self;
+        let Self { executors, requests, queue, stop, .. } = self;
         let answer = async {
             stop.cancelled().await;
             requests.stop().await;
         };
         tokio::join!(queue.run(), answer);
-        executor.retire();
+        if let Some(executor) = executors.last() {
+            executor.retire();
+        }
     }
 
     async fn register<C>(&mut self) -> anyhow::Result<()>
@@ -70,11 +75,11 @@ impl Commands {
         Article: Decide<Bounded<C>>,
     {
         let bounds = self.bounds;
-        let executor = self.executor.clone();
+        let executors = self.executors.clone();
         let handler = move |command: CommandEnvelope<C>| {
-            let executor = executor.clone();
+            let executors = executors.clone();
             let command = command.map(|command| Bounded::new(command, bounds));
-            async move { handle(&executor, &command).await }
+            async move { handle(&executors, &command).await }
         };
         self.queue.command::<C, _, _>(handler.clone());
         self.requests
@@ -86,18 +91,23 @@ impl Commands {
 
 /// Executes `command`; what went wrong is logged here, once.
 async fn handle<C>(
-    executor: &ArticleExecutor,
+    executors: &Executors,
     command: &CommandEnvelope<C>,
 ) -> Result<Reply<View>, ServiceError>
 where
     C: Command<Output = View>,
     Article: Decide<C>,
 {
+    let (stream, executor) = executors.current().await?;
     let reply = executor.execute(command).await.map_err(|error| {
         let answer = service_error(&error);
         tracing::error!(error = format!("{:#}", anyhow::Error::from(error)), "command failed");
         answer
     })?;
+    if !executors.is_still(stream).await {
+        tracing::error!(%stream, "the stream was replaced under a command");
+        return Err(ServiceError::OutcomeUnknown);
+    }
     match reply {
         Reply::Refused(refusal) => {
             tracing::info!(refusal = %refusal.code, "command refused");
@@ -113,6 +123,7 @@ where
                 "command accepted"
             );
             let view = accepted.state.view().cloned().ok_or(ServiceError::Internal)?;
+            let accepted = Accepted { stream: Some(stream), ..accepted };
             Ok(Reply::Accepted(accepted.map(|_| view)))
         }
     }

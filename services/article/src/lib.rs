@@ -2,6 +2,7 @@
 
 mod commands;
 mod domain;
+mod per_stream;
 mod postgres;
 #[cfg(test)]
 mod properties;
@@ -20,7 +21,7 @@ use serde::Deserialize;
 use service_kit::Context;
 use store::Store;
 
-use crate::{commands::Commands, domain::bounded::Bounds};
+use crate::{commands::Commands, domain::bounded::Bounds, per_stream::PerStream};
 
 /// The service's name: its NATS user, its queue group.
 pub const NAME: &str = "article";
@@ -48,8 +49,12 @@ pub async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
         return Ok(());
     };
     let snapshots = JetStreamSnapshots::start(connection.clone());
-    let executor = Arc::new(Executor::with_snapshots(store.clone(), snapshots.clone()));
-    let commands = Commands::serve(&connection, executor, bounds, &store, stop).await?;
+    let (kept, shortcuts) = (store.clone(), snapshots.clone());
+    let executors = PerStream::new(connection.clone(), move |stream| {
+        Executor::with_snapshots(kept.clone(), shortcuts.of(stream))
+    });
+    let executors = Arc::new(executors);
+    let commands = Commands::serve(&connection, executors, bounds, &store, stop).await?;
     ready.ready();
     commands.run().await;
     // What was taken is answered before the relay, which the answers wait for, ends.

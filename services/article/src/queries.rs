@@ -13,11 +13,11 @@ use contracts::article::{ArticleRefusal, GetArticleAt, GetHistory};
 use eventsourcing::{
     AggregateId, Answer, EventStore, LoadError, Query, QueryEnvelope, QueryReply, Refusal,
 };
-use messaging::{RequestServer, ServiceError};
+use messaging::{Connection, RequestServer, ServiceError};
 use tokio::{sync::Semaphore, time::timeout};
 
 use self::{bookmarks::Bookmarks, past::Past};
-use crate::store::Store;
+use crate::{per_stream::PerStream, store::Store};
 
 /// How many queries read at once: each has a page of events in memory, which may be some megabytes.
 const MAX_READING: usize = 8;
@@ -58,22 +58,48 @@ enum Fault {
 }
 
 /// Answers every query until the server is stopped.
-pub(crate) async fn register(server: &RequestServer, store: &Store) -> anyhow::Result<()> {
-    let reader = Arc::new(Reader::new(store.clone()));
+pub(crate) async fn register(
+    server: &RequestServer,
+    connection: &Connection,
+    store: &Store,
+) -> anyhow::Result<()> {
+    let store = store.clone();
+    let make = move |_| Reader::new(store.clone());
+    let reader = Arc::new(PerStream::new(connection.clone(), make));
     serve::<GetHistory>(server, &reader).await?;
     serve::<GetArticleAt>(server, &reader).await
 }
 
 async fn serve<Q: FromEvents>(
     server: &RequestServer,
-    reader: &Arc<Reader<Store>>,
+    readers: &Arc<PerStream<Reader<Store>>>,
 ) -> anyhow::Result<()> {
-    let reader = reader.clone();
+    let readers = readers.clone();
     let handler = move |query: QueryEnvelope<Q>| {
-        let reader = reader.clone();
-        async move { reader.read(&query).await }
+        let readers = readers.clone();
+        async move { read(&readers, &query).await }
     };
     Ok(server.query(handler).await?)
+}
+
+/// The answer to `query`, and the stream that it is from.
+async fn read<Q: FromEvents>(
+    readers: &PerStream<Reader<Store>>,
+    query: &QueryEnvelope<Q>,
+) -> Result<QueryReply<Q::Answer>, ServiceError> {
+    let (stream, reader) = readers.current().await?;
+    if query.stream.is_some_and(|wanted| wanted != stream) {
+        return Ok(QueryReply::Refused(Refusal::another_stream(stream)));
+    }
+    let reply = reader.read(query).await?;
+    if !readers.is_still(stream).await {
+        return Err(ServiceError::Unavailable);
+    }
+    let stream = Some(stream);
+    Ok(match reply {
+        QueryReply::Answered(answer) => QueryReply::Answered(Answer { stream, ..answer }),
+        QueryReply::Refused(refusal) => QueryReply::Refused(refusal.of(stream)),
+    })
 }
 
 struct Reader<S> {
@@ -143,7 +169,7 @@ impl<S: EventStore> Reader<S> {
         if past.has_more() && past.version() >= WORTH_A_BOOKMARK {
             self.bookmarks.keep(past.bookmark());
         }
-        Ok(Answer { position, data })
+        Ok(Answer { position, stream: None, data })
     }
 }
 
