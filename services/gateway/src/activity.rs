@@ -26,5 +26,5 @@ pub(crate) async fn activity(
 ) -> Result<Response, Problem> {
     let query = request.query(GetActivity { from: parameters.from, to: parameters.to });
     let answer = reply::answered(gateway.queries.ask(&query).await)?;
-    Ok((reply::position(answer.position), axum::Json(answer.data)).into_response())
+    Ok((reply::position(&answer), axum::Json(answer.data)).into_response())
 }

@@ -6,11 +6,12 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::AppendHeaders;
 use eventsourcing::{
     Accepted, Answer, FieldError, QueryReply, Refusal, RefusalKind, Reply, StoreError,
+    StreamIdentity,
 };
 use messaging::{EnqueueError, RequestError, ServiceError};
 use service_kit::Problem;
 
-use crate::request::POSITION;
+use crate::request::{POSITION, STREAM};
 
 /// Says that the response is the outcome of an earlier request with the same `Idempotency-Key`.
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
@@ -49,7 +50,7 @@ fn answered_from<T>(
 
 /// The headers of every accepted write.
 pub(crate) fn written<T>(accepted: &Accepted<T>) -> AppendHeaders<Vec<(HeaderName, HeaderValue)>> {
-    let mut headers = vec![(POSITION, HeaderValue::from(accepted.position))];
+    let mut headers = of_stream(accepted.position, accepted.stream);
     if let Ok(etag) = HeaderValue::try_from(etag(accepted.version)) {
         headers.push((header::ETAG, etag));
     }
@@ -59,9 +60,16 @@ pub(crate) fn written<T>(accepted: &Accepted<T>) -> AppendHeaders<Vec<(HeaderNam
     AppendHeaders(headers)
 }
 
-/// The header of every read.
-pub(crate) fn position(position: u64) -> [(HeaderName, HeaderValue); 1] {
-    [(POSITION, HeaderValue::from(position))]
+/// The headers of every read.
+pub(crate) fn position<T>(answer: &Answer<T>) -> AppendHeaders<Vec<(HeaderName, HeaderValue)>> {
+    AppendHeaders(of_stream(answer.position, answer.stream))
+}
+
+/// A position, and the stream that it is one of.
+fn of_stream(position: u64, stream: Option<StreamIdentity>) -> Vec<(HeaderName, HeaderValue)> {
+    let stream = stream.and_then(|stream| HeaderValue::try_from(stream.to_string()).ok());
+    let position = (POSITION, HeaderValue::from(position));
+    [position].into_iter().chain(stream.map(|stream| (STREAM, stream))).collect()
 }
 
 /// The version of an aggregate as an `ETag`.
@@ -106,6 +114,10 @@ pub(crate) fn refused(refusal: Refusal) -> Problem {
     }
     if let Some(position) = refusal.position {
         problem = problem.with_header(POSITION, position);
+    }
+    let stream = refusal.stream.and_then(|stream| HeaderValue::try_from(stream.to_string()).ok());
+    if let Some(stream) = stream {
+        problem = problem.with_header(STREAM, stream);
     }
     if let Some(version) = refusal.current_version {
         problem = problem.with("current_version", version);
@@ -191,6 +203,10 @@ fn service_failed(error: ServiceError) -> Problem {
         ServiceError::ProjectionBehind => unavailable(
             "projection-behind",
             "the read model has not reached the position that was asked for",
+        ),
+        ServiceError::AnotherStream => unavailable(
+            "read-model-of-another-stream",
+            "the read model was made from another stream of events: it answers once it is rebuilt",
         ),
         ServiceError::Contended => {
             unavailable("contended", "others keep changing this; nothing was changed")

@@ -17,4 +17,4 @@ pub(crate) use id::Id;
 pub(crate) use json::Json;
 pub(crate) use parameters::{Parameters, number};
 pub(crate) use prefer::{PREFERENCE_APPLIED, Prefer};
-pub(crate) use query::{POSITION, QueryRequest};
+pub(crate) use query::{POSITION, QueryRequest, STREAM};

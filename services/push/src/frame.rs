@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use contracts::article::{self, ArticleEvent};
-use eventsourcing::RecordedEvent;
+use eventsourcing::{RecordedEvent, StreamIdentity};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json, value::RawValue};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
@@ -16,7 +16,9 @@ use crate::topic::Topic;
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub(crate) enum ClientFrame {
     /// It wants topics; those after the position `since`, when it names one.
-    Subscribe { topics: Vec<String>, since: Option<u64> },
+    ///
+    /// `stream` is the one that `since` is a position of.
+    Subscribe { topics: Vec<String>, since: Option<u64>, stream: Option<String> },
     /// It does not want them any more.
     Unsubscribe { topics: Vec<String> },
     /// It says who it is.
@@ -41,7 +43,7 @@ impl ClientFrame {
 /// Answers to a client's frames.
 pub(crate) enum ServerFrame<'a> {
     /// Its topics by now. Live events come from `position` on; `recovered` says whether it gets all since its cursor.
-    Subscribed { topics: Vec<String>, position: u64, recovered: bool },
+    Subscribed { topics: Vec<String>, stream: StreamIdentity, position: u64, recovered: bool },
     /// Its topics by now.
     Unsubscribed { topics: Vec<String> },
     /// Who it is, and until when.
@@ -58,8 +60,9 @@ impl ServerFrame<'_> {
     /// The frame as text.
     pub(crate) fn text(&self) -> Utf8Bytes {
         let value: Value = match self {
-            Self::Subscribed { topics, position, recovered } => json!({
-                "type": "subscribed", "topics": topics, "position": position, "recovered": recovered,
+            Self::Subscribed { topics, stream, position, recovered } => json!({
+                "type": "subscribed", "topics": topics, "stream": stream, "position": position,
+                "recovered": recovered,
             }),
             Self::Unsubscribed { topics } => json!({ "type": "unsubscribed", "topics": topics }),
             Self::Authenticated { user_id, expires_at } => json!({
@@ -80,12 +83,17 @@ impl ServerFrame<'_> {
 }
 
 /// An event on one topic, as text; `None` when its data is not JSON.
-pub(crate) fn event(event: &RecordedEvent, topic: &Topic) -> Option<Utf8Bytes> {
+pub(crate) fn event(
+    event: &RecordedEvent,
+    stream: StreamIdentity,
+    topic: &Topic,
+) -> Option<Utf8Bytes> {
     #[derive(Serialize)]
     struct EventFrame<'a> {
         r#type: &'a str,
         id: eventsourcing::EventId,
         position: u64,
+        stream: StreamIdentity,
         topic: String,
         data: &'a RawValue,
         user_id: &'a str,
@@ -107,6 +115,7 @@ pub(crate) fn event(event: &RecordedEvent, topic: &Topic) -> Option<Utf8Bytes> {
         r#type: &event.event.event_type,
         id: event.event.id,
         position: event.position,
+        stream,
         topic: topic.to_string(),
         data: serde_json::from_slice(&data).ok()?,
         user_id: metadata.user_id.as_str(),

@@ -5,7 +5,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use eventsourcing::RecordedEvent;
+use eventsourcing::{RecordedEvent, StreamIdentity};
 use messaging::feed::StreamMessage;
 use tokio::sync::watch;
 
@@ -31,10 +31,12 @@ impl ClientId {
 pub(crate) struct Hub {
     state: Mutex<State>,
     progress: watch::Sender<u64>,
+    stream: watch::Sender<StreamIdentity>,
 }
 
 #[derive(Debug)]
 struct State {
+    stream: StreamIdentity,
     /// Every event up to here was handed out.
     position: u64,
     next_client: u64,
@@ -43,11 +45,37 @@ struct State {
 }
 
 impl Hub {
-    /// A hub that has handed out everything up to `position`.
-    pub(crate) fn new(position: u64) -> Self {
+    /// A hub that has handed out everything up to `position` of `stream`.
+    pub(crate) fn new(stream: StreamIdentity, position: u64) -> Self {
         let (clients, topics) = (HashMap::new(), HashMap::new());
-        let state = Mutex::new(State { position, next_client: 0, clients, topics });
-        Self { state, progress: watch::Sender::new(position) }
+        let state = Mutex::new(State { stream, position, next_client: 0, clients, topics });
+        let (progress, stream) = (watch::Sender::new(position), watch::Sender::new(stream));
+        Self { state, progress, stream }
+    }
+
+    /// From now on it hands out what comes after `position` of `stream`. Who is connected has heard of another one, and
+    /// has to come back.
+    pub(crate) fn replace(&self, stream: StreamIdentity, position: u64) {
+        let mut state = self.lock();
+        (state.stream, state.position) = (stream, position);
+        self.progress.send_replace(position);
+        self.stream.send_replace(stream);
+    }
+
+    /// The stream that it hands out.
+    pub(crate) fn stream(&self) -> StreamIdentity {
+        *self.stream.borrow()
+    }
+
+    /// Returns when it hands out another stream than `stream`.
+    pub(crate) fn replaced(&self, stream: StreamIdentity) -> impl Future<Output = ()> + use<> {
+        let mut current = self.stream.subscribe();
+        async move {
+            // Without a hub there is nobody who could be told.
+            if current.wait_for(|current| *current != stream).await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
     }
 
     /// A client appears; what it wants goes to `queue`.
@@ -120,7 +148,7 @@ impl State {
         let mut reached = HashSet::new();
         for topic in topics_of(event) {
             let Some(clients) = self.topics.get(&topic) else { continue };
-            let Some(frame) = frame::event(event, &topic) else { continue };
+            let Some(frame) = frame::event(event, self.stream, &topic) else { continue };
             for client in clients {
                 if reached.insert(*client)
                     && let Some(queue) = self.clients.get(client)

@@ -11,7 +11,10 @@ mod topic;
 use std::{num::NonZeroUsize, sync::Arc, time::Duration};
 
 use axum::{Router, routing::any};
-use messaging::{Connection, Feed, Link, NatsSettings};
+use messaging::{
+    Connection, Feed, Link, NatsSettings,
+    feed::{FeedError, FeedReader},
+};
 use serde::Deserialize;
 use service_kit::{
     Context, Lifecycle,
@@ -28,6 +31,9 @@ pub const NAME: &str = "push";
 const MAX_REPLAYS: usize = 64;
 /// How many events the hub takes at once.
 const MAX_BATCH: usize = 256;
+
+/// The pause before another attempt to open the stream.
+const REOPEN_PAUSE: Duration = Duration::from_millis(250);
 
 /// What the service reads of the settings.
 #[derive(Debug, Clone, Deserialize)]
@@ -89,12 +95,12 @@ pub async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
     };
     context.health.follow("push: nats", connection.link(), Link::problem);
     let feed = Feed::shared(connection.clone(), NAME);
-    let position = feed.last_position().await?;
-    let mut events = feed.after(position).await?;
-    let hub = Arc::new(Hub::new(position));
+    let (stream, position) = feed.end().await?;
+    let events = feed.after_in(stream, position).await?;
+    let hub = Arc::new(Hub::new(stream, position));
     let push = Push {
         hub: hub.clone(),
-        feed,
+        feed: feed.clone(),
         tokens,
         lifecycle: context.lifecycle.clone(),
         settings: settings.push,
@@ -106,12 +112,43 @@ pub async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
     let address = context.site.mount(routes).await?;
     tracing::info!(%address, "live socket is served");
     ready.ready();
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => break,
-            batch = events.next_batch(MAX_BATCH) => hub.publish(&batch),
-        }
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = hand_out(&feed, events, &hub) => {}
     }
     // Sockets may still replay; each ends by itself, and the connection after the last.
     Ok(())
+}
+
+/// Hands out what `events` reads, and what the next stream has when it is replaced.
+async fn hand_out(feed: &Feed, mut events: FeedReader, hub: &Hub) {
+    loop {
+        match events.next_batch(MAX_BATCH).await {
+            Ok(batch) => hub.publish(&batch),
+            Err(replaced) => {
+                tracing::error!(%replaced, "live sockets are closed: their clients have to come back");
+                events = reopen(feed, hub).await;
+            }
+        }
+    }
+}
+
+/// A reader from the end of the stream that is there now, which the hub hands out from there on.
+async fn reopen(feed: &Feed, hub: &Hub) -> FeedReader {
+    loop {
+        let opened = async {
+            let (stream, position) = feed.end().await?;
+            Ok::<_, FeedError>((stream, position, feed.after_in(stream, position).await?))
+        };
+        match opened.await {
+            Ok((stream, position, events)) => {
+                hub.replace(stream, position);
+                return events;
+            }
+            Err(error) => {
+                tracing::warn!(%error, "opening the feed failed");
+                tokio::time::sleep(REOPEN_PAUSE).await;
+            }
+        }
+    }
 }

@@ -55,7 +55,7 @@ pub(crate) async fn get(
     };
     let etag = reply::etag(answer.data.version);
     let unchanged = if_none_match.covers(&etag);
-    let headers = ([(header::ETAG, etag)], reply::position(answer.position));
+    let headers = ([(header::ETAG, etag)], reply::position(&answer));
     if unchanged {
         return Ok((StatusCode::NOT_MODIFIED, headers.0, headers.1).into_response());
     }

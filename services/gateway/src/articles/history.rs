@@ -33,6 +33,6 @@ pub(crate) async fn history(
     let query = request.query(GetHistory { id, after, limit });
     let answer = reply::told(gateway.queries.ask(&query).await)?;
     let next = answer.data.next.map(|next| (header::LINK, link::next(&uri, &next.to_string())));
-    let position = reply::position(answer.position);
+    let position = reply::position(&answer);
     Ok((position, AppendHeaders(next), axum::Json(answer.data)).into_response())
 }

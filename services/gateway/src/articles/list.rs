@@ -48,6 +48,6 @@ pub(crate) async fn list(
 
 fn page<T: Serialize>(uri: &Uri, answer: Answer<T>, next: Option<&str>) -> Response {
     let link = next.map(|cursor| (header::LINK, link::next(uri, cursor)));
-    let position = reply::position(answer.position);
+    let position = reply::position(&answer);
     (position, AppendHeaders(link), axum::Json(answer.data)).into_response()
 }

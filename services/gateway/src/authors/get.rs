@@ -19,5 +19,5 @@ pub(crate) async fn get(
 ) -> Result<Response, Problem> {
     let query = request.query(GetAuthor { id });
     let answer = reply::answered(gateway.queries.ask(&query).await)?;
-    Ok((reply::position(answer.position), axum::Json(answer.data)).into_response())
+    Ok((reply::position(&answer), axum::Json(answer.data)).into_response())
 }

@@ -31,6 +31,6 @@ pub(crate) async fn list(
     let answer = reply::answered(gateway.queries.ask(&query).await)?;
     let next = answer.data.next.as_deref();
     let next = next.map(|next| (header::LINK, link::next(&uri, next)));
-    let position = reply::position(answer.position);
+    let position = reply::position(&answer);
     Ok((position, AppendHeaders(next), axum::Json(answer.data)).into_response())
 }

@@ -25,6 +25,9 @@ pub(super) fn view(operation: &Operation) -> Value {
             set("aggregate_id", json!(accepted.aggregate_id));
             set("version", json!(accepted.version));
             set("position", json!(accepted.position));
+            if let Some(stream) = accepted.stream {
+                set("stream", json!(stream));
+            }
             set("result", accepted.state.clone());
         }
         Some(Reply::Refused(refusal)) => {

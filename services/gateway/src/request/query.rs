@@ -2,21 +2,25 @@ use axum::{
     extract::FromRequestParts,
     http::{HeaderName, request::Parts},
 };
-use eventsourcing::{Actor, CorrelationId, Query, QueryEnvelope};
+use eventsourcing::{Actor, CorrelationId, Query, QueryEnvelope, StreamIdentity};
 use serde::Deserialize;
 use service_kit::{Problem, http::request_context::RequestContext};
 
 use super::{Parameters, actor, headers, number};
-use crate::Gateway;
+use crate::{Gateway, reply};
 
 /// Says which stream position a response reflects, or which one a read must include.
 pub(crate) const POSITION: HeaderName = HeaderName::from_static("newswire-position");
+
+/// Says which stream that position is in.
+pub(crate) const STREAM: HeaderName = HeaderName::from_static("newswire-stream");
 
 /// Everything about a request that a query carries beside its data.
 #[derive(Debug)]
 pub(crate) struct QueryRequest {
     actor: Option<Actor>,
     min_position: Option<u64>,
+    stream: Option<StreamIdentity>,
     context: RequestContext,
 }
 
@@ -27,6 +31,7 @@ impl QueryRequest {
             correlation_id: correlation_id(&self.context),
             actor: self.actor,
             min_position: self.min_position,
+            stream: self.stream,
             traceparent: Some(self.context.traceparent),
             data,
         }
@@ -38,6 +43,7 @@ impl FromRequestParts<Gateway> for QueryRequest {
 
     async fn from_request_parts(parts: &mut Parts, gateway: &Gateway) -> Result<Self, Problem> {
         let header = headers::text(&parts.headers, &POSITION)?.map(str::to_owned);
+        let stream = headers::text(&parts.headers, &STREAM)?.map(str::to_owned);
         let Parameters(parameters) =
             Parameters::<PositionParameters>::from_request_parts(parts, gateway).await?;
         let header = number("Newswire-Position", header, "must be a whole number")?;
@@ -46,6 +52,7 @@ impl FromRequestParts<Gateway> for QueryRequest {
             actor: actor::optional(gateway, &parts.headers)?,
             // Who sends both wants both.
             min_position: header.max(parameter),
+            stream: stream_of(stream, parameters.stream)?,
             context: context(parts)?,
         })
     }
@@ -55,6 +62,23 @@ impl FromRequestParts<Gateway> for QueryRequest {
 #[derive(Debug, Deserialize)]
 struct PositionParameters {
     min_position: Option<String>,
+    stream: Option<String>,
+}
+
+/// The stream that header and parameter name. One of each must be the same.
+fn stream_of(
+    header: Option<String>,
+    parameter: Option<String>,
+) -> Result<Option<StreamIdentity>, Problem> {
+    let expected = "must be what another answer had";
+    let header = number("Newswire-Stream", header, expected)?;
+    let parameter = number("stream", parameter, expected)?;
+    match (header, parameter) {
+        (Some(header), Some(parameter)) if header != parameter => {
+            Err(reply::invalid_field("stream", "must be the same as the header Newswire-Stream"))
+        }
+        (header, parameter) => Ok(header.or(parameter)),
+    }
 }
 
 /// The identity that the site gave the request.

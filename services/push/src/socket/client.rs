@@ -1,5 +1,6 @@
 use std::{collections::HashMap, time::Duration};
 
+use eventsourcing::StreamIdentity;
 use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 use tokio_util::sync::CancellationToken;
@@ -34,6 +35,8 @@ pub(super) struct Client {
     room: Room,
     /// Its topics, each with the position after which it hears of it.
     pub(super) topics: HashMap<Topic, u64>,
+    /// The stream that those positions are of.
+    pub(super) stream: StreamIdentity,
 }
 
 /// A frame of the client was of no use.
@@ -45,9 +48,10 @@ pub(super) struct Complaint {
 impl Client {
     pub(super) fn new(push: Push, user: Option<User>, place: Place, room: Room) -> Self {
         let (sender, queue) = queue::queue(push.settings.max_queued_bytes.get());
+        let stream = push.hub.stream();
         let id = push.hub.connect(sender);
         let overflow = queue.overflow();
-        Self { push, id, queue, overflow, user, place, room, topics: HashMap::new() }
+        Self { push, id, queue, overflow, user, place, room, topics: HashMap::new(), stream }
     }
 
     /// Serves the client until one side ends it.
@@ -88,6 +92,7 @@ impl Client {
             self.push.lifecycle.stop_token().clone(),
             self.user.as_ref().and_then(User::expires_in),
         );
+        let replaced = self.push.hub.replaced(self.stream);
         async move {
             let expiry = async {
                 match left {
@@ -98,6 +103,7 @@ impl Client {
             tokio::select! {
                 () = stop.cancelled() => End::Stopping,
                 () = expiry => End::Expired,
+                () = replaced => End::Replaced,
             }
         }
     }
@@ -134,9 +140,11 @@ impl Client {
                     Err(complaint) => Ok(Err(complaint)),
                 };
             }
-            ClientFrame::Subscribe { topics, since } => {
+            ClientFrame::Subscribe { topics, since, stream } => {
                 return match self.allowed(&topics) {
-                    Ok(topics) => self.subscribe(socket, topics, since).await.map(Ok),
+                    Ok(topics) => {
+                        self.subscribe(socket, topics, since, stream.as_deref()).await.map(Ok)
+                    }
                     Err(complaint) => Ok(Err(complaint)),
                 };
             }

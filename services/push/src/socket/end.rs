@@ -42,6 +42,8 @@ pub(super) enum End {
     TooSlow,
     /// The server could not replay.
     Failed,
+    /// The stream is another one: what the client has heard of it may have never happened.
+    Replaced,
     /// The token ended.
     Expired,
     /// The client did not finish a message in time.
@@ -78,6 +80,7 @@ impl End {
             Self::Busy => Some((1013, "try-again-later")),
             Self::TooSlow => Some((4008, "too-slow")),
             Self::Failed => Some((4011, "replay-failed")),
+            Self::Replaced => Some((4012, "stream-replaced")),
             Self::Expired => Some((4501, "token-expired")),
             Self::MessageTimeout => Some((4504, "message-timeout")),
         }
@@ -86,7 +89,7 @@ impl End {
     /// How long the client should wait: spread out, so that not all come back at once.
     fn reconnect_after_ms(self, client: u64) -> u64 {
         match self {
-            Self::Stopping => 500 + client % 16 * 250,
+            Self::Stopping | Self::Replaced => 500 + client % 16 * 250,
             Self::Busy => 1000 + client % 16 * 250,
             _ => 0,
         }

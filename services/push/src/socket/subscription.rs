@@ -54,8 +54,9 @@ impl Client {
         socket: &Outgoing,
         topics: Vec<Topic>,
         since: Option<u64>,
+        stream: Option<&str>,
     ) -> Result<(), End> {
-        let known = self.is_of_this_stream(since).await?;
+        let known = self.is_of_this_stream(since, stream).await?;
         let (held, wanted): (Vec<Topic>, Vec<Topic>) =
             topics.into_iter().partition(|topic| self.topics.contains_key(topic));
         let position = self.push.hub.subscribe(self.id, &wanted);
@@ -67,19 +68,32 @@ impl Client {
         self.topics.extend(wanted.iter().map(|topic| (topic.clone(), from)));
         self.send_queued(socket, position).await?;
         let names = self.topic_names();
-        let subscribed = ServerFrame::Subscribed { topics: names, position, recovered };
+        let subscribed =
+            ServerFrame::Subscribed { topics: names, stream: self.stream, position, recovered };
         self.send(socket, subscribed.text()).await?;
-        self.replay(socket, Replay { wanted, others, position: from, to: position }).await
+        self.replay(
+            socket,
+            Replay { stream: self.stream, wanted, others, position: from, to: position },
+        )
+        .await
     }
 
     /// Whether `since` is a position of this stream; returns when the hub has got there.
-    async fn is_of_this_stream(&self, since: Option<u64>) -> Result<bool, End> {
+    async fn is_of_this_stream(
+        &self,
+        since: Option<u64>,
+        stream: Option<&str>,
+    ) -> Result<bool, End> {
         let Some(since) = since else { return Ok(true) };
-        let last = self.push.feed.last_position().await.map_err(|error| {
+        let (current, last) = self.push.feed.end().await.map_err(|error| {
             tracing::warn!(%error, "asking for the last position failed");
             End::Failed
         })?;
-        if since > last {
+        if current != self.stream {
+            self.push.feed.stream().nudge();
+            return Err(End::Replaced);
+        }
+        if since > last || stream.is_some_and(|stream| stream != current.to_string()) {
             return Ok(false);
         }
         self.unless_ended(async {
