@@ -27,9 +27,9 @@ pub struct Refusal {
     /// Every event up to this stream position was seen, when whoever refuses a query knows that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub position: Option<u64>,
-    /// The stream that it is a position of.
+    /// The stream that it is a position of. In a box, since most results carry no refusal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub stream: Option<StreamIdentity>,
+    pub stream: Option<Box<StreamIdentity>>,
 }
 
 /// The classes of refusal. A new refusal picks one; a new class is a change to every transport.
@@ -95,7 +95,7 @@ impl Refusal {
     /// It is about a state of `stream`.
     #[must_use]
     pub fn of(self, stream: Option<StreamIdentity>) -> Self {
-        Self { stream, ..self }
+        Self { stream: stream.map(Box::new), ..self }
     }
 
     /// What was sent has a position, or a cursor, of another stream than `current`.
