@@ -2,6 +2,7 @@
 #![allow(clippy::disallowed_macros, reason = "the output of a test is read by people")]
 
 mod generations;
+mod other_stream;
 mod reading;
 mod replicas;
 mod service;

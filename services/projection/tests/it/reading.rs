@@ -3,7 +3,7 @@ use eventsourcing::{QueryReply, RefusalKind};
 use messaging::{RequestError, ServiceError};
 use test_support::{ArticleWriter, NatsServer, user};
 
-use crate::service::{TestService, failure, folder};
+use crate::service::{TestService, folder};
 
 #[tokio::test]
 async fn an_article_is_read_as_it_was_written_and_gone_when_deleted() {
@@ -123,20 +123,4 @@ async fn an_unreadable_event_parks_its_article_and_no_other() {
     assert_eq!(titles, ["fine", "before"]);
     assert_eq!(server.messages_in("DEAD_LETTERS").await, 2);
     service.stop().await;
-}
-
-#[tokio::test]
-async fn a_database_of_another_stream_ends_the_service() {
-    let folder = folder();
-    let before = NatsServer::provisioned().await;
-    let service = TestService::start(&before, folder.path()).await;
-    let written = ArticleWriter::new(&before).await.create("ann", "T", "C").await;
-    assert!(matches!(
-        service.get(written.id, written.head.position).await,
-        QueryReply::Answered(_)
-    ));
-    service.stop().await;
-    let other = NatsServer::provisioned().await;
-    let failure = failure(&other, folder.path()).await;
-    assert!(failure.contains("belongs to another stream"), "{failure}");
 }

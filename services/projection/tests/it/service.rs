@@ -9,12 +9,12 @@ use projection::{
     ProjectionSettings, Settings,
     control::{GenerationStatus, Question, Reply, State, Status},
 };
-use service_kit::{Context, Lifecycle};
+use service_kit::{Context, health::State as Health};
 use tempfile::TempDir;
 use test_support::{NatsServer, eventually, ready};
 
 pub(crate) struct TestService {
-    lifecycle: Lifecycle,
+    context: Context,
     client: RequestClient,
 }
 
@@ -32,9 +32,36 @@ impl TestService {
     ) -> Self {
         let context = run(server, data_dir, projection);
         ready(&context).await;
+        Self::of(context, server).await
+    }
+
+    /// One that is not ready, and says why with the words `reason`.
+    pub(crate) async fn start_unready(
+        server: &NatsServer,
+        data_dir: &Path,
+        projection: ProjectionSettings,
+        reason: &str,
+    ) -> Self {
+        let context = run(server, data_dir, projection);
+        eventually(reason, || async {
+            let components = context.health.snapshot();
+            let says =
+                |state: &Health| matches!(state, Health::NotReady(why) if why.contains(reason));
+            components.values().any(says).then_some(())
+        })
+        .await;
+        Self::of(context, server).await
+    }
+
+    async fn of(context: Context, server: &NatsServer) -> Self {
         let connection = server.connect("gateway").await;
         let client = RequestClient::new(connection, Duration::from_secs(5));
-        Self { lifecycle: context.lifecycle, client }
+        Self { context, client }
+    }
+
+    /// Waits until it is ready.
+    pub(crate) async fn ready(&self) {
+        ready(&self.context).await;
     }
 
     pub(crate) async fn ask<Q: Query>(
@@ -62,7 +89,7 @@ impl TestService {
     }
 
     pub(crate) async fn stop(self) {
-        self.lifecycle.finish().await.expect("an orderly end");
+        self.context.lifecycle.finish().await.expect("an orderly end");
     }
 }
 
@@ -75,13 +102,6 @@ fn run(server: &NatsServer, data_dir: &Path, projection: ProjectionSettings) -> 
     };
     context.lifecycle.run("projection", projection::run(settings, context.clone()));
     context
-}
-
-/// Starts one that is to end by itself; tells why it did.
-pub(crate) async fn failure(server: &NatsServer, data_dir: &Path) -> String {
-    let context = run(server, data_dir, ProjectionSettings::default());
-    context.lifecycle.stop_token().cancelled().await;
-    format!("{:#}", context.lifecycle.finish().await.expect_err("a failure"))
 }
 
 pub(crate) fn folder() -> TempDir {
