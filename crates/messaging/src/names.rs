@@ -30,6 +30,8 @@ pub const ALL_EVENTS: &str = "events.>";
 pub const EVENTS_OF_AGGREGATES: &str = "events.*.*";
 /// Where the stream of events tells what it has stored: `live.` and the subject of the event. Only the server publishes there.
 pub const LIVE_EVENTS: &str = "live.events.*.*";
+/// Where a store that failed is written to, to see whether it takes appends again. Consumers read no such subject.
+pub const PROBE: &str = "events.probe";
 /// All dead letters.
 pub const ALL_DEAD_LETTERS: &str = "dead.>";
 

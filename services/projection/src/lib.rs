@@ -74,6 +74,7 @@ async fn run_on<D: Database>(
         return Ok(());
     };
     context.health.follow("projection: nats", connection.link(), Link::problem);
+    context.health.follow("projection: stream", connection.reading(), Option::clone);
     let max_wait = Duration::from_millis(settings.projection.max_wait_ms);
     let server = queries::serve(&connection, &live, max_wait).await?;
     ready.ready();

@@ -88,6 +88,7 @@ pub async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
         return Ok(());
     };
     context.health.follow("push: nats", connection.link(), Link::problem);
+    context.health.follow("push: stream", connection.reading(), Option::clone);
     let feed = Feed::shared(connection.clone(), NAME);
     let position = feed.last_position().await?;
     let mut events = feed.after(position).await?;
