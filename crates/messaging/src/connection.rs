@@ -19,6 +19,9 @@ use crate::{Throttle, names};
 const ACK_TIMEOUT: Duration = Duration::from_secs(2);
 /// How often a dead link is looked for. The client gives up a server at its third ping in a row without an answer.
 const PING_INTERVAL: Duration = Duration::from_secs(1);
+/// By how much the pause between two attempts to connect again grows, and the longest.
+const RECONNECT_PAUSE: Duration = Duration::from_millis(10);
+const LONGEST_RECONNECT_PAUSE: Duration = Duration::from_millis(500);
 /// How long a server may take to greet: one that stands still is accepted by its kernel and says nothing.
 const GREETING: Duration = Duration::from_secs(2);
 /// How long the stream may be unreadable before anybody is told: a server that restarts is away for a moment.
@@ -301,6 +304,10 @@ fn options(
         .name(format!("newswire-{name}"))
         .ping_interval(PING_INTERVAL)
         .connection_timeout(GREETING)
+        .reconnect_delay_callback(|attempts| {
+            let attempts = u32::try_from(attempts).unwrap_or(u32::MAX);
+            RECONNECT_PAUSE.saturating_mul(attempts).min(LONGEST_RECONNECT_PAUSE)
+        })
         .request_timeout(Some(ACK_TIMEOUT))
         .event_callback(move |event| {
             note(&event, &changes, &denied);
