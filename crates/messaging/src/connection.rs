@@ -1,23 +1,36 @@
 //! Connecting to NATS, and the state of the link.
 
 use std::{
+    collections::HashMap,
     ops::Deref,
-    sync::{Arc, OnceLock},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Duration,
 };
 
 use async_nats::{Client, ConnectErrorKind, ConnectOptions, Event, jetstream};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
-use tokio::sync::watch;
+use tokio::{sync::watch, time::Instant};
 use tokio_util::sync::CancellationToken;
 
-use crate::stream::{EventStream, StreamWatch, WatchTask};
+use crate::{
+    Throttle, names,
+    stream::{EventStream, StreamWatch, WatchTask},
+};
 
 /// How long a JetStream acknowledgement or API reply may take.
 const ACK_TIMEOUT: Duration = Duration::from_secs(2);
-/// How often a dead link is looked for.
-const PING_INTERVAL: Duration = Duration::from_secs(10);
+/// How often a dead link is looked for. The client gives up a server at its third ping in a row without an answer.
+const PING_INTERVAL: Duration = Duration::from_secs(1);
+/// By how much the pause between two attempts to connect again grows, and the longest.
+const RECONNECT_PAUSE: Duration = Duration::from_millis(10);
+const LONGEST_RECONNECT_PAUSE: Duration = Duration::from_millis(500);
+/// How long a server may take to greet: one that stands still is accepted by its kernel and says nothing.
+const GREETING: Duration = Duration::from_secs(2);
+/// How long the stream may be unreadable before anybody is told: a server that restarts is away for a moment.
+const UNREADABLE: Duration = Duration::from_secs(1);
+/// How many subjects that were denied are remembered.
+const MAX_DENIED: usize = 64;
 /// The pause between attempts of the first connect.
 const CONNECT_PAUSE: Duration = Duration::from_millis(50);
 /// How many failed attempts are nothing to speak of: whoever starts both starts us first.
@@ -98,6 +111,18 @@ pub struct Clients {
     pub(crate) jetstream: jetstream::Context,
     link: watch::Receiver<Link>,
     stream: OnceLock<WatchTask>,
+    denied: Denied,
+    reading: Reading,
+}
+
+/// The subjects that could not be published to, and when that was told last.
+type Denied = Arc<Mutex<HashMap<String, Instant>>>;
+
+/// Whether the stream of events can be opened.
+#[derive(Debug, Default)]
+struct Reading {
+    failing_since: Mutex<Option<Instant>>,
+    problem: watch::Sender<Option<String>>,
 }
 
 impl Deref for Connection {
@@ -136,11 +161,11 @@ impl Connection {
             return Err(ConnectError::NoUrl);
         }
         let user = if settings.user.is_empty() { name } else { settings.user.as_str() };
-        let servers: Vec<&str> = settings.url.split(',').map(str::trim).collect();
         let (changes, mut link) = watch::channel(Link::default());
+        let denied = Denied::default();
         let mut attempts = 0;
         let client = loop {
-            match options(settings, name, user, changes.clone()).connect(servers.clone()).await {
+            match connect_once(settings, name, user, &changes, &denied).await {
                 Ok(client) => break client,
                 Err(error) => match error.kind() {
                     ConnectErrorKind::Authentication | ConnectErrorKind::AuthorizationViolation => {
@@ -173,7 +198,8 @@ impl Connection {
             .build(client.clone());
         // The client tells of its first connection a moment after it has it. The sender lives in the client.
         let _ = link.wait_for(|link| link.connected).await;
-        Ok(Self(Arc::new(Clients { client, jetstream, link, stream: OnceLock::new() })))
+        let (stream, reading) = (OnceLock::new(), Reading::default());
+        Ok(Self(Arc::new(Clients { client, jetstream, link, stream, denied, reading })))
     }
 
     /// The state of the link, and its changes.
@@ -196,6 +222,40 @@ impl Connection {
     #[must_use]
     pub fn is_connected(&self) -> bool {
         self.link.borrow().connected
+    }
+
+    /// Why the stream of events cannot be read, when that goes on for more than a moment, and the changes of that.
+    #[must_use]
+    pub fn reading(&self) -> watch::Receiver<Option<String>> {
+        self.reading.problem.subscribe()
+    }
+
+    /// Notes that the stream of events was opened, or why not.
+    pub(crate) fn note_reading<E: ToString>(&self, opened: Result<(), &E>) {
+        let mut since = self.reading.failing_since.lock().unwrap_or_else(PoisonError::into_inner);
+        let problem = match opened {
+            Ok(()) => {
+                *since = None;
+                None
+            }
+            Err(error) => {
+                if since.get_or_insert_with(Instant::now).elapsed() < UNREADABLE {
+                    return;
+                }
+                Some(format!("the stream {} cannot be read: {}", names::EVENTS, error.to_string()))
+            }
+        };
+        self.reading.problem.send_if_modified(|known| {
+            let changed = *known != problem;
+            *known = problem;
+            changed
+        });
+    }
+
+    /// Whether the server has refused to take a message to `subject` since then.
+    pub(crate) fn was_denied(&self, subject: &str, since: Instant) -> bool {
+        let denied = self.denied.lock().unwrap_or_else(PoisonError::into_inner);
+        denied.get(subject).is_some_and(|told| *told >= since)
     }
 
     /// Returns when there is another connection than the one numbered `connects`.
@@ -235,19 +295,36 @@ fn without_secrets(url: &str) -> String {
     url.split(',').map(|server| bare(server.trim())).collect::<Vec<_>>().join(",")
 }
 
+async fn connect_once(
+    settings: &NatsSettings,
+    name: &str,
+    user: &str,
+    changes: &watch::Sender<Link>,
+    denied: &Denied,
+) -> Result<Client, async_nats::ConnectError> {
+    let servers: Vec<&str> = settings.url.split(',').map(str::trim).collect();
+    options(settings, name, user, changes.clone(), denied.clone()).connect(servers).await
+}
+
 fn options(
     settings: &NatsSettings,
     name: &str,
     user: &str,
     changes: watch::Sender<Link>,
+    denied: Denied,
 ) -> ConnectOptions {
     let password = settings.password.expose_secret();
     let mut options = ConnectOptions::new()
         .name(format!("newswire-{name}"))
         .ping_interval(PING_INTERVAL)
+        .connection_timeout(GREETING)
+        .reconnect_delay_callback(|attempts| {
+            let attempts = u32::try_from(attempts).unwrap_or(u32::MAX);
+            RECONNECT_PAUSE.saturating_mul(attempts).min(LONGEST_RECONNECT_PAUSE)
+        })
         .request_timeout(Some(ACK_TIMEOUT))
         .event_callback(move |event| {
-            note(&event, &changes);
+            note(&event, &changes, &denied);
             std::future::ready(())
         });
     // A guest is not allowed another prefix than the default.
@@ -262,7 +339,10 @@ fn options(
     options
 }
 
-fn note(event: &Event, changes: &watch::Sender<Link>) {
+fn note(event: &Event, changes: &watch::Sender<Link>, denied: &Denied) {
+    static AWAY: Throttle = Throttle::new();
+    static REFUSED: Throttle = Throttle::new();
+    static FULL: Throttle = Throttle::new();
     match event {
         Event::Connected => {
             changes.send_modify(|link| {
@@ -272,7 +352,9 @@ fn note(event: &Event, changes: &watch::Sender<Link>) {
         }
         Event::Disconnected => {
             changes.send_modify(|link| link.connected = false);
-            tracing::warn!("NATS disconnected");
+            if let Some(held_back) = AWAY.pass() {
+                tracing::warn!(held_back, "NATS disconnected");
+            }
         }
         Event::Closed => changes.send_modify(|link| {
             *link = Link { connected: false, closed: true, ..*link };
@@ -280,14 +362,31 @@ fn note(event: &Event, changes: &watch::Sender<Link>) {
         // A denied publish or subscription shows nowhere else: its caller only times out.
         Event::ServerError(error) => {
             metrics::counter!("nats_server_errors_total").increment(1);
-            tracing::error!(%error, "NATS server error");
+            remember_denied(&error.to_string(), denied);
+            if let Some(held_back) = REFUSED.pass() {
+                tracing::error!(%error, held_back, "NATS server error");
+            }
         }
         Event::SlowConsumer(_) => {
             metrics::counter!("nats_slow_consumer_total").increment(1);
-            tracing::warn!("NATS subscription is full, messages were dropped");
+            if let Some(held_back) = FULL.pass() {
+                tracing::warn!(held_back, "NATS subscription is full, messages were dropped");
+            }
         }
         other => tracing::debug!(event = %other, "NATS event"),
     }
+}
+
+/// Remembers the subject that `error` says must not be published to.
+fn remember_denied(error: &str, denied: &Denied) {
+    // The server writes it between quotation marks.
+    let Some((_, rest)) = error.split_once("for Publish to \"") else { return };
+    let Some((subject, _)) = rest.split_once('"') else { return };
+    let mut denied = denied.lock().unwrap_or_else(PoisonError::into_inner);
+    if denied.len() >= MAX_DENIED {
+        denied.clear();
+    }
+    denied.insert(subject.to_owned(), Instant::now());
 }
 
 fn check_version(version: &str) -> Result<(), ConnectError> {
@@ -312,6 +411,16 @@ mod tests {
     fn secrets_are_not_repeated() {
         let url = "nats://ann:secret@one:4222, two:4222";
         assert_eq!(without_secrets(url), "nats://one:4222,nats://two:4222");
+    }
+
+    #[test]
+    fn a_denied_subject_is_remembered() {
+        let denied = Denied::default();
+        let said = "nats: Permissions Violation for Publish to \"events.article.1\"";
+        remember_denied(&said.to_lowercase().replace("for publish", "for Publish"), &denied);
+        remember_denied("something else", &denied);
+        let denied = denied.lock().expect("not poisoned");
+        assert!(denied.contains_key("events.article.1") && denied.len() == 1);
     }
 
     #[test]

@@ -1,11 +1,10 @@
 //! The `EventStore` on JetStream: one subject an aggregate, appended to with an expectation.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use async_nats::{
     header::{NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, NATS_EXPECTED_STREAM, NATS_MESSAGE_ID},
     jetstream::{
-        self,
         context::{PublishError, PublishErrorKind},
         message::PublishMessage,
     },
@@ -16,7 +15,7 @@ use eventsourcing::{
 };
 
 use crate::{
-    Connection,
+    Appends, Connection, appends,
     batch::{self, Batches},
     claims,
     consumer::Backoff,
@@ -49,13 +48,29 @@ pub struct JetStreamEventStore {
     connection: Connection,
     batches: Batches,
     message_ids: bool,
+    appends: Arc<Appends>,
+    refuses: bool,
 }
 
 impl JetStreamEventStore {
     /// A store over `connection`.
     #[must_use]
     pub fn new(connection: Connection) -> Self {
-        Self { connection, batches: Batches::default(), message_ids: true }
+        let appends = Appends::new(connection.clone());
+        let (message_ids, refuses) = (true, true);
+        Self { connection, batches: Batches::default(), message_ids, appends, refuses }
+    }
+
+    /// Tries each append, also while the store takes none. For whoever has facts to store and goes on trying.
+    #[must_use]
+    pub fn persistent(self) -> Self {
+        Self { refuses: false, ..self }
+    }
+
+    /// Whether the store takes appends now.
+    #[must_use]
+    pub fn appends(&self) -> &Arc<Appends> {
+        &self.appends
     }
 
     /// Leaves it to the expectation alone to tell a repeat.
@@ -152,14 +167,14 @@ impl EventStore for JetStreamEventStore {
         let Some(version) = commit.events.last().map(|event| event.version) else {
             return Ok(expected);
         };
+        if self.refuses {
+            self.appends.check()?;
+        }
         // Claims first: the position of a commit is the one of its last event.
         let mut messages = claims::messages(&self.connection, stream, &commit.claims).await?;
         messages.extend(self.outgoing(stream, expected, commit.events));
-        let position = if messages.len() == 1 {
-            publish(&self.connection, messages.remove(0)).await?
-        } else {
-            batch::publish(&self.connection, &self.batches, &messages).await?
-        };
+        let subject = EventSubject(stream.clone()).to_string();
+        let position = self.appends.observe(&subject, self.store(messages)).await?;
         Ok(Head { version, position })
     }
 
@@ -174,6 +189,15 @@ fn nothing_after(after: Head, last: Head) -> Result<Missing, LoadError> {
 }
 
 impl JetStreamEventStore {
+    /// Stores `messages`, all or none; tells the position of the last.
+    async fn store(&self, mut messages: Vec<batch::Outgoing>) -> Result<u64, AppendError> {
+        if messages.len() == 1 {
+            publish(&self.connection, messages.remove(0)).await
+        } else {
+            batch::publish(&self.connection, &self.batches, &messages).await
+        }
+    }
+
     /// The messages of an append. The expectation stands on the first: inside a batch the rest follow it.
     fn outgoing(
         &self,
@@ -212,11 +236,7 @@ async fn publish(connection: &Connection, message: batch::Outgoing) -> Result<u6
 
 /// What a failed publish means for its event: not stored, or nobody knows.
 pub(crate) fn publish_error(error: PublishError) -> AppendError {
-    use std::error::Error as _;
-    let code = error
-        .source()
-        .and_then(|source| source.downcast_ref::<jetstream::Error>())
-        .map(|error| error.error_code().0);
+    let code = appends::code(&error);
     let act = "publishing to a stream";
     match (error.kind(), code) {
         (_, Some(code)) if is_conflict(code) => AppendError::Conflict,

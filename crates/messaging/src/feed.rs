@@ -22,7 +22,7 @@ use futures_util::{FutureExt, StreamExt};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use crate::{
-    Connection,
+    Connection, Throttle,
     direct_get::{self, PageSize, Stored},
     event_codec::{self, CodecError},
     names,
@@ -124,6 +124,7 @@ impl Feed {
     pub async fn last_position(&self) -> Result<u64, FeedError> {
         let stream =
             self.connection.jetstream.get_stream(names::EVENTS).await.map_err(|error| {
+                self.connection.note_reading(Err(&error));
                 FeedError { act: "asking for the last position", source: error.into() }
             })?;
         Ok(stream.cached_info().state.last_sequence)
@@ -185,6 +186,13 @@ impl Feed {
     /// Opens a consumer that nobody acknowledges to, in place of the one before. It is not async-nats' ordered one, whose
     /// names no permission could list: then it would have to be one for the consumers of everybody.
     async fn open(&self, after: u64) -> Result<Stream, FeedError> {
+        let opened = self.consume(after).await;
+        let noted = opened.as_ref().map(|_| ()).map_err(|error| &error.source);
+        self.connection.note_reading(noted);
+        opened
+    }
+
+    async fn consume(&self, after: u64) -> Result<Stream, FeedError> {
         let failed = |source: async_nats::Error| FeedError { act: "opening the feed", source };
         let config = Config {
             name: Some(self.consumer.clone()),
@@ -306,6 +314,7 @@ impl FeedReader {
     }
 
     async fn reopen(&mut self) {
+        static FAILED: Throttle = Throttle::new();
         loop {
             let connects = self.feed.connection.link().borrow().connects;
             match self.feed.open(self.position).await {
@@ -314,7 +323,9 @@ impl FeedReader {
                     return;
                 }
                 Err(error) => {
-                    tracing::warn!(error = %error.source, "opening the feed failed");
+                    if let Some(held_back) = FAILED.pass() {
+                        tracing::warn!(error = %error.source, held_back, "opening the feed failed");
+                    }
                     tokio::time::sleep(REOPEN_PAUSE).await;
                 }
             }

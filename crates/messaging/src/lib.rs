@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod appends;
 mod batch;
 mod claims;
 pub mod connection;
@@ -13,11 +14,13 @@ pub mod lease;
 pub mod names;
 pub mod queue;
 pub mod request;
+pub mod server;
 mod snapshots;
 pub mod stream;
 mod throttle;
 pub mod topology;
 
+pub use appends::Appends;
 pub use connection::{ConnectError, Connection, Link, NatsSettings};
 pub use event_store::JetStreamEventStore;
 pub use feed::Feed;

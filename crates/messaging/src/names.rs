@@ -32,6 +32,8 @@ pub const EVENTS_OF_AGGREGATES: &str = "events.*.*";
 pub const LIVE_EVENTS: &str = "live.events.*.*";
 /// Where the stream of events says that it has a new identity. No aggregate's events: those have three tokens.
 pub const IDENTITY: &str = "events.identity";
+/// Where a store that failed is written to, to see whether it takes appends again. Consumers read no such subject.
+pub const PROBE: &str = "events.probe";
 /// All dead letters.
 pub const ALL_DEAD_LETTERS: &str = "dead.>";
 

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use async_nats::jetstream::stream::{
-    Config, DiscardPolicy, Republish, RetentionPolicy, StorageType,
+use async_nats::jetstream::{
+    ErrorCode,
+    context::{CreateStreamError, CreateStreamErrorKind, GetStreamErrorKind},
+    stream::{Config, DiscardPolicy, Info, Republish, RetentionPolicy, StorageType},
 };
 
 use crate::{Connection, EventStream, names, stream};
@@ -16,30 +18,68 @@ const MAX_EVENT: i32 = 512 * 1024;
 /// How long an operation is told, and how long its command may wait.
 const OPERATION_AGE: Duration = Duration::from_hours(24);
 /// How many bytes of commands may wait, and of operations be kept: the disk is for events.
-const MAX_QUEUED_BYTES: i64 = 1024 * 1024 * 1024;
+const MAX_QUEUED_BYTES: i64 = 256 * 1024 * 1024;
+/// "Insufficient resources", "insufficient storage resources available".
+const NO_ROOM: [u64; 2] = [10023, 10047];
 /// How many commands may wait.
 const MAX_QUEUED: i64 = 1_000_000;
 /// How many bytes of dead letters are kept. The server sets as much of its disk aside.
-const MAX_DEAD_BYTES: i64 = 1024 * 1024 * 1024;
+const MAX_DEAD_BYTES: i64 = 256 * 1024 * 1024;
 
 /// A stream could not be created or updated.
 #[derive(Debug, thiserror::Error)]
-#[error("provisioning the stream {stream} failed")]
-pub struct ProvisionError {
-    stream: &'static str,
-    #[source]
-    source: Box<dyn std::error::Error + Send + Sync>,
+pub enum ProvisionError {
+    /// The server does not take it.
+    #[error("provisioning the stream {stream} failed{}", hint(source))]
+    Failed {
+        /// The stream.
+        stream: &'static str,
+        /// What the server said.
+        #[source]
+        source: CreateStreamError,
+    },
+    /// An empty stream in the place of one that had events would hide that they are lost.
+    #[error(
+        "the stream {} is gone, and {stream} is there: restore it from a backup; to begin with nothing, delete the other streams as well",
+        names::EVENTS
+    )]
+    EventsGone {
+        /// A stream that shows that there were events once.
+        stream: &'static str,
+    },
+    /// The server did not tell what there is.
+    #[error("asking for the stream {stream} failed")]
+    Unknown {
+        /// The stream.
+        stream: &'static str,
+        /// What went wrong.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+/// What to do about it, when that is known.
+fn hint(error: &CreateStreamError) -> &'static str {
+    let CreateStreamErrorKind::JetStream(error) = error.kind() else { return "" };
+    if NO_ROOM.contains(&error.error_code().0) {
+        " (streams may take no more: raise embedded_nats.max_store, or max_file_store of the nats-server)"
+    } else {
+        ""
+    }
 }
 
 /// Creates what is missing and updates what differs. Running it again changes nothing.
 ///
 /// `replicas` is 1 for a single server, 3 for a cluster.
 pub async fn provision(connection: &Connection, replicas: usize) -> Result<(), ProvisionError> {
+    refuse_to_replace(connection).await?;
     let event_stream = EventStream::new(connection.jetstream.clone());
     let metadata = stream::metadata(&event_stream).await;
-    let metadata = metadata
-        .map_err(|source| ProvisionError { stream: names::EVENTS, source: source.into() })?;
-    for (stream, config) in [
+    let metadata = metadata.map_err(|source| ProvisionError::Unknown {
+        stream: names::EVENTS,
+        source: source.into(),
+    })?;
+    for (stream, mut config) in [
         (names::EVENTS, Config { metadata, ..events(replicas) }),
         (names::DEAD_LETTERS, dead_letters(replicas)),
         (names::COMMANDS, commands(replicas)),
@@ -47,14 +87,52 @@ pub async fn provision(connection: &Connection, replicas: usize) -> Result<(), P
         (names::SNAPSHOTS, snapshots(replicas)),
         (names::LEASES, leases(replicas)),
     ] {
+        if let Some(existing) = existing(connection, stream).await?
+            && config.max_bytes > 0
+            && existing.state.bytes > config.max_bytes.cast_unsigned()
+        {
+            // A smaller bound would throw away what is there.
+            config.max_bytes = config.max_bytes.max(existing.config.max_bytes);
+        }
         connection
             .jetstream
             .create_or_update_stream(config)
             .await
-            .map_err(|source| ProvisionError { stream, source: source.into() })?;
+            .map_err(|source| ProvisionError::Failed { stream, source })?;
         tracing::info!(stream, replicas, "stream is provisioned");
     }
     Ok(())
+}
+
+/// Streams are made in this order: where a later one is, the events were.
+async fn refuse_to_replace(connection: &Connection) -> Result<(), ProvisionError> {
+    if existing(connection, names::EVENTS).await?.is_some() {
+        return Ok(());
+    }
+    for stream in [names::DEAD_LETTERS, names::COMMANDS, names::OPERATIONS, names::SNAPSHOTS] {
+        if existing(connection, stream).await?.is_some() {
+            return Err(ProvisionError::EventsGone { stream });
+        }
+    }
+    Ok(())
+}
+
+/// What is known of `stream`, if it is there.
+async fn existing(
+    connection: &Connection,
+    stream: &'static str,
+) -> Result<Option<Info>, ProvisionError> {
+    match connection.jetstream.get_stream(stream).await {
+        Ok(found) => Ok(Some(found.cached_info().clone())),
+        Err(error) => match error.kind() {
+            GetStreamErrorKind::JetStream(told)
+                if told.error_code() == ErrorCode::STREAM_NOT_FOUND =>
+            {
+                Ok(None)
+            }
+            _ => Err(ProvisionError::Unknown { stream, source: error.into() }),
+        },
+    }
 }
 
 /// Facts: never deleted, never purged, never aged.

@@ -34,7 +34,7 @@ pub struct Written {
 impl ArticleWriter {
     /// A writer on `server`.
     pub async fn new(server: &NatsServer) -> Self {
-        Self { store: JetStreamEventStore::new(server.connect("article").await) }
+        Self { store: JetStreamEventStore::new(server.connect("article").await).persistent() }
     }
 
     /// Creates an article of `author`.

@@ -2,6 +2,7 @@
 #![expect(clippy::missing_panics_doc, reason = "a helper of a test fails by panicking")]
 
 mod context;
+mod disk;
 mod events;
 mod eventually;
 mod http;
@@ -11,6 +12,7 @@ mod nats;
 mod postgres;
 
 pub use context::{auth, context, ready};
+pub use disk::SmallDisk;
 pub use events::{ArticleWriter, Written, user};
 pub use eventually::{PATIENCE, eventually};
 pub use http::http_client;

@@ -9,9 +9,12 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use contracts::article::{Article as View, CONTEXT, CreateArticle, DeleteArticle, UpdateArticle};
 use eventsourcing::{
-    Accepted, Command, CommandEnvelope, Decide, DecodeError, ExecuteError, Executor, Reply,
+    Accepted, Command, CommandEnvelope, Decide, DecodeError, ExecuteError, Executor, Refusal,
+    RefusalKind, Reply,
 };
-use messaging::{Connection, JetStreamSnapshots, QueueServer, RequestServer, ServiceError};
+use messaging::{
+    Connection, JetStreamSnapshots, QueueServer, RequestServer, ServiceError, Throttle,
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -99,11 +102,20 @@ where
     Article: Decide<C>,
 {
     let (stream, executor) = executors.current().await?;
-    let reply = executor.execute(command).await.map_err(|error| {
-        let answer = service_error(&error);
-        tracing::error!(error = format!("{:#}", anyhow::Error::from(error)), "command failed");
-        answer
-    })?;
+    let reply = match executor.execute(command).await {
+        Ok(reply) => reply,
+        Err(ExecuteError::Corrupt(gap @ DecodeError::Gap { .. })) => {
+            metrics::counter!("history_gaps_total", "reader" => NAME).increment(1);
+            let id = command.aggregate_id();
+            tracing::error!(
+                article.id = %id,
+                %gap,
+                "events of an article are missing from the stream: restore it from a backup (newswire verify lists what is missing)"
+            );
+            Reply::Refused(history_damaged())
+        }
+        Err(error) => return Err(failed(error)),
+    };
     if !executors.is_still(stream).await {
         tracing::error!(%stream, "the stream was replaced under a command");
         return Err(ServiceError::OutcomeUnknown);
@@ -127,6 +139,25 @@ where
             Ok(Reply::Accepted(accepted.map(|_| view)))
         }
     }
+}
+
+/// A write over missing events would make them missed for good.
+fn history_damaged() -> Refusal {
+    let detail = "earlier changes to this article are missing from the store; nothing was changed";
+    Refusal::new(RefusalKind::Conflict, "history-damaged", detail)
+}
+
+/// What the sender hears of `error`, which is logged.
+fn failed(error: ExecuteError) -> ServiceError {
+    static AWAY: Throttle = Throttle::new();
+    let answer = service_error(&error);
+    let is_away = matches!(answer, ServiceError::Unavailable | ServiceError::DeadlineExceeded);
+    let held_back = if is_away { AWAY.pass() } else { Some(0) };
+    if let Some(held_back) = held_back {
+        let error = format!("{:#}", anyhow::Error::from(error));
+        tracing::error!(error, held_back, "command failed");
+    }
+    answer
 }
 
 fn service_error(error: &ExecuteError) -> ServiceError {

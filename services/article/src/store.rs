@@ -25,10 +25,14 @@ impl Store {
         context: &Context,
     ) -> anyhow::Result<Option<Self>> {
         let target = JetStreamEventStore::new(connection.clone());
+        let appends = target.appends().clone();
+        context.health.follow("article: append", appends.problem(), Option::clone);
+        context.lifecycle.spawn(appends.watch(context.lifecycle.stop_token().clone()));
         match database {
             None => Ok(Some(Self::JetStream(Box::new(target)))),
             Some(database) => {
-                let store = PostgresEventStore::open(database, target, context).await?;
+                let store =
+                    PostgresEventStore::open(database, target.persistent(), context).await?;
                 Ok(store.map(Self::Postgres))
             }
         }

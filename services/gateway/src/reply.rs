@@ -8,11 +8,13 @@ use eventsourcing::{
     Accepted, Answer, FieldError, QueryReply, Refusal, RefusalKind, Reply, StoreError,
     StreamIdentity,
 };
-use messaging::{EnqueueError, RequestError, ServiceError};
+use messaging::{EnqueueError, RequestError, ServiceError, Throttle};
 use service_kit::Problem;
 
 use crate::request::{POSITION, STREAM};
 
+/// Held back: what goes on while something is away.
+static FAILED: Throttle = Throttle::new();
 /// Says that the response is the outcome of an earlier request with the same `Idempotency-Key`.
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
@@ -133,7 +135,9 @@ pub(crate) fn not_enqueued(error: EnqueueError) -> Problem {
     match error {
         EnqueueError::Refused(refusal) => refused(refusal),
         EnqueueError::Unknown(error) => {
-            tracing::warn!(error = ?error, "putting a command into the queue had no answer");
+            if let Some(held_back) = FAILED.pass() {
+                tracing::warn!(error = ?error, held_back, "putting a command into the queue had no answer");
+            }
             outcome_unknown("the queue did not answer")
         }
         EnqueueError::Unavailable(error) => unreachable(&error),
@@ -142,7 +146,9 @@ pub(crate) fn not_enqueued(error: EnqueueError) -> Problem {
 
 /// 503: the queue cannot be reached.
 pub(crate) fn unreachable(error: &StoreError) -> Problem {
-    tracing::warn!(error = ?error, "the command queue cannot be reached");
+    if let Some(held_back) = FAILED.pass() {
+        tracing::warn!(error = ?error, held_back, "the command queue cannot be reached");
+    }
     let detail = "the command queue cannot be reached; nothing was changed";
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail).retry_after(1)
 }
@@ -163,7 +169,9 @@ fn timeout(code: &'static str, detail: impl Into<String>) -> Problem {
 
 /// A read that was to come from `what`. It has no outcome to speak of.
 fn not_read(what: &str, error: &RequestError) -> Problem {
-    tracing::warn!(%error, "request over NATS failed");
+    if let Some(held_back) = FAILED.pass() {
+        tracing::warn!(%error, held_back, "request over NATS failed");
+    }
     let late = || format!("{what} did not answer in time");
     match error {
         RequestError::NoService { .. } => {
@@ -183,7 +191,9 @@ fn not_read(what: &str, error: &RequestError) -> Problem {
 
 /// A write.
 fn failed(error: &RequestError) -> Problem {
-    tracing::warn!(%error, "request over NATS failed");
+    if let Some(held_back) = FAILED.pass() {
+        tracing::warn!(%error, held_back, "request over NATS failed");
+    }
     match error {
         RequestError::NoService { .. } => unavailable(
             "service-unavailable",
@@ -198,7 +208,7 @@ fn failed(error: &RequestError) -> Problem {
 fn service_failed(error: ServiceError) -> Problem {
     match error {
         ServiceError::Unavailable => {
-            unavailable("unavailable", "the event store is not available; nothing was changed")
+            unavailable("unavailable", "the event store takes no writes now; nothing was changed")
         }
         ServiceError::ProjectionBehind => unavailable(
             "projection-behind",
@@ -218,7 +228,7 @@ fn service_failed(error: ServiceError) -> Problem {
         )
         .retry_after(1),
         ServiceError::DeadlineExceeded => {
-            timeout("deadline-exceeded", "the request came too late; nothing was changed")
+            unavailable("deadline-exceeded", "the request came too late; nothing was changed")
         }
         ServiceError::OutcomeUnknown => outcome_unknown("the store did not answer"),
         ServiceError::Internal => Problem::internal(),

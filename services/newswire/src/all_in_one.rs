@@ -35,11 +35,11 @@ pub(crate) async fn run(config: Option<&Path>) -> anyhow::Result<()> {
     std::fs::create_dir_all(&run.data_dir)
         .with_context(|| format!("creating the data folder {} failed", run.data_dir.display()))?;
     if !services.gateway.nats.url.is_empty() {
-        return serve(config, &common, &services, None).await;
+        return Box::pin(serve(config, &common, &services, None)).await;
     }
     let mut nats = EmbeddedNats::start(&run.embedded_nats, &run.data_dir).await?;
     services.connect_to(&nats.url(), nats.password());
-    let served = serve(config, &common, &services, Some(&mut nats)).await;
+    let served = Box::pin(serve(config, &common, &services, Some(&mut nats))).await;
     let stopped = nats.stop().await;
     served.and(stopped)
 }
@@ -141,7 +141,7 @@ async fn serve(
         signal = lifecycle::termination() => signal,
         () = front.stopping() => Ok(()),
         () = back.stopping() => Ok(()),
-        error = nats_end(&mut nats) => Err(error),
+        error = supervise(&mut nats, &health) => Err(error),
     };
     // Clients are answered before what answers them goes.
     let front = front.finish().await;
@@ -150,9 +150,9 @@ async fn serve(
     result.and(front).and(back)
 }
 
-async fn nats_end(nats: &mut Option<&mut EmbeddedNats>) -> anyhow::Error {
+async fn supervise(nats: &mut Option<&mut EmbeddedNats>, health: &Health) -> anyhow::Error {
     match nats {
-        Some(nats) => nats.unexpected_end().await,
+        Some(nats) => nats.supervise(health).await,
         None => std::future::pending().await,
     }
 }

@@ -1,28 +1,24 @@
-//! The nats-server child of the all-in-one: one at a time on its data, never left behind.
+//! The nats-server child of the all-in-one: one at a time on its data, never left behind, started again when it fails.
 
 mod config;
+mod process;
+mod room;
+mod supervise;
 
 use std::{
-    env,
-    fs::{self, File, TryLockError},
+    env, fs,
     io::ErrorKind,
     net::{SocketAddr, TcpListener},
-    os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
-    process::{Child, Command, ExitStatus, Stdio},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use anyhow::{Context as _, bail};
-use rustix::process::{Pid, Signal, kill_process};
-use tokio::sync::{oneshot, watch};
+use messaging::NatsSettings;
 
+use self::process::{Plan, Process};
 use crate::settings::EmbeddedNatsSettings;
 
-/// How long a nats-server that still ends may hold its data.
-const LOCK_PATIENCE: Duration = Duration::from_secs(15);
-/// How often the lock is tried.
-const LOCK_PAUSE: Duration = Duration::from_millis(50);
 /// How long it may take to end.
 const STOP_PATIENCE: Duration = Duration::from_secs(10);
 
@@ -52,10 +48,8 @@ pub(crate) fn access(data_dir: &Path) -> anyhow::Result<(String, String)> {
 #[derive(Debug)]
 pub(crate) struct EmbeddedNats {
     address: SocketAddr,
-    password: String,
-    pid: Pid,
-    log: PathBuf,
-    exited: watch::Receiver<Option<ExitStatus>>,
+    plan: Plan,
+    process: Process,
 }
 
 impl EmbeddedNats {
@@ -68,28 +62,14 @@ impl EmbeddedNats {
         let dir = data_dir.join("nats");
         fs::create_dir_all(&dir).with_context(|| format!("creating {} failed", dir.display()))?;
         let dir = dir.canonicalize().context("resolving the data folder failed")?;
-        let lock = lock(&dir.join("lock")).await?;
         let address = free_address(settings.listen)?;
         let password = config::password(&dir)?;
-        let config = config::write(&dir, address, &settings.sync)?;
+        let config = config::write(&dir, address, settings)?;
         fs::write(dir.join(ADDRESS_FILE), address.to_string())
             .context("writing the address failed")?;
-        let mut command = Command::new(env::current_exe().context("finding this program failed")?);
-        command
-            .args(["exec-nats", "--parent", &std::process::id().to_string()])
-            .arg("--binary")
-            .arg(binary)
-            .arg("--config")
-            .arg(config)
-            .envs(config::environment(&password))
-            // The lock is held by this open file, so it lasts exactly as long as the nats-server.
-            .stdin(lock)
-            .stdout(Stdio::null())
-            // A Ctrl-C in the terminal is for us: the services drain first.
-            .process_group(0);
-        let (pid, exited) = spawn(command).await?;
-        let log = dir.join("nats-server.log");
-        Ok(Self { address, password, pid, log, exited })
+        let plan = Plan { binary, dir, config, password };
+        let process = Process::start(&plan).await?;
+        Ok(Self { address, plan, process })
     }
 
     /// `nats://host:port`
@@ -99,61 +79,26 @@ impl EmbeddedNats {
 
     /// The password of every user.
     pub(crate) fn password(&self) -> &str {
-        &self.password
+        &self.plan.password
     }
 
-    /// Returns when it has ended without being told to; says what is known of the reason.
-    pub(crate) async fn unexpected_end(&mut self) -> anyhow::Error {
-        let status = ended(&mut self.exited).await;
-        let log = fs::read_to_string(&self.log).unwrap_or_default();
-        let last = log.lines().last().unwrap_or("nothing in its log").to_owned();
-        anyhow::anyhow!("nats-server ended ({status}): {last} (see {})", self.log.display())
+    /// How its system user connects.
+    fn system(&self) -> NatsSettings {
+        NatsSettings {
+            url: self.url(),
+            user: "system".to_owned(),
+            password: self.password().into(),
+            ca_file: String::new(),
+        }
     }
 
     /// Ends it and waits until it has ended.
     pub(crate) async fn stop(mut self) -> anyhow::Result<()> {
-        // It may have ended by itself; then there is nothing to tell.
-        let _ = kill_process(self.pid, Signal::TERM);
-        if tokio::time::timeout(STOP_PATIENCE, ended(&mut self.exited)).await.is_err() {
-            let _ = kill_process(self.pid, Signal::KILL);
+        if !self.process.stop(STOP_PATIENCE).await {
             bail!("nats-server did not end within {STOP_PATIENCE:?} and was killed");
         }
         Ok(())
     }
-}
-
-/// Waits for the end of the process; says how it was.
-async fn ended(exited: &mut watch::Receiver<Option<ExitStatus>>) -> String {
-    match exited.wait_for(Option::is_some).await.map(|status| *status) {
-        Ok(Some(status)) => status.to_string(),
-        _ => "status unknown".to_owned(),
-    }
-}
-
-/// Starts `command` on a thread that lives as long as the child: the kernel ends the child with that thread.
-async fn spawn(mut command: Command) -> anyhow::Result<(Pid, watch::Receiver<Option<ExitStatus>>)> {
-    let (started, start) = oneshot::channel();
-    let (ended, end) = watch::channel(None);
-    std::thread::Builder::new()
-        .name("nats-server".to_owned())
-        .spawn(move || {
-            let child = command.spawn();
-            // The file with the lock is the child's now.
-            drop(command);
-            match child {
-                Err(error) => drop(started.send(Err(error))),
-                Ok(mut child) => {
-                    let _ = started.send(Ok(child.id()));
-                    if let Ok(status) = Child::wait(&mut child) {
-                        ended.send_replace(Some(status));
-                    }
-                }
-            }
-        })
-        .context("starting a thread failed")?;
-    let id = start.await.context("the thread ended")?.context("starting nats-server failed")?;
-    let pid = i32::try_from(id).ok().and_then(Pid::from_raw).context("a process has no id")?;
-    Ok((pid, end))
 }
 
 /// The nats-server to run.
@@ -166,24 +111,6 @@ fn find_binary(setting: &str) -> anyhow::Result<PathBuf> {
     candidates.map(|folder| folder.join("nats-server")).find(|file| file.is_file()).context(
         "no nats-server: `make tools` installs one; or set embedded_nats.binary, or nats.url",
     )
-}
-
-/// Waits until nobody else has the data.
-async fn lock(path: &Path) -> anyhow::Result<File> {
-    let file = File::create(path).with_context(|| format!("opening {} failed", path.display()))?;
-    let start = Instant::now();
-    loop {
-        match file.try_lock() {
-            Ok(()) => return Ok(file),
-            Err(TryLockError::WouldBlock) if start.elapsed() < LOCK_PATIENCE => {
-                tokio::time::sleep(LOCK_PAUSE).await;
-            }
-            Err(TryLockError::WouldBlock) => {
-                bail!("another nats-server uses {}: is newswire running already?", path.display())
-            }
-            Err(TryLockError::Error(error)) => return Err(error).context("locking failed"),
-        }
-    }
 }
 
 /// `wanted`, or the same host with a free port when it is taken.

@@ -25,6 +25,8 @@ pub(crate) struct EmbeddedNatsSettings {
     pub(crate) listen: std::net::SocketAddr,
     /// When an acknowledged write is on disk: `always`, or a time.
     pub(crate) sync: String,
+    /// The most that all streams may take: a number with a unit.
+    pub(crate) max_store: String,
 }
 
 /// What `newswire provision` reads.

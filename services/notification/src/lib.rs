@@ -77,6 +77,7 @@ pub async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
         return Ok(());
     };
     context.health.follow("notification: nats", connection.link(), Link::problem);
+    context.health.follow("notification: stream", connection.reading(), Option::clone);
     let notifier = Arc::new(Notifier::new(composer, delivery.clone(), record.clone()));
     let record_id = record.id().await.context("reading the record failed")?;
     let lease = Lease::new(&connection, NAME, record_id);

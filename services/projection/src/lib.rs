@@ -75,6 +75,7 @@ async fn run_on<D: Database>(
         return Ok(());
     };
     context.health.follow("projection: nats", connection.link(), Link::problem);
+    context.health.follow("projection: stream", connection.reading(), Option::clone);
     let max_wait = Duration::from_millis(settings.projection.max_wait_ms);
     let verdict = live.verdict().subscribe();
     context.health.follow("projection: stream", verdict, origin::Verdict::problem);

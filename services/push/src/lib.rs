@@ -94,6 +94,7 @@ pub async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
         return Ok(());
     };
     context.health.follow("push: nats", connection.link(), Link::problem);
+    context.health.follow("push: stream", connection.reading(), Option::clone);
     let feed = Feed::shared(connection.clone(), NAME);
     let (stream, position) = feed.end().await?;
     let events = feed.after_in(stream, position).await?;

@@ -11,7 +11,7 @@ pub use self::origin::{Landmark, relate};
 use self::watch::{Look, Watch};
 use super::{Backoff, DeadLetterBox, DeadLetters, metrics::ConsumerMetrics, redrive::Orders};
 use crate::{
-    Connection, Mark,
+    Connection, Mark, Throttle,
     feed::{Feed, FeedError, StreamMessage},
 };
 
@@ -154,6 +154,7 @@ struct Runner<'a, P> {
 impl<P: Projector> Runner<'_, P> {
     async fn keep_running(&self, stop: &CancellationToken) -> Result<(), ConsumerError> {
         let mut failures = 0;
+        let warnings = Throttle::new();
         loop {
             let end = tokio::select! {
                 () = stop.cancelled() => return Ok(()),
@@ -167,7 +168,15 @@ impl<P: Projector> Runner<'_, P> {
             failures += 1;
             self.metrics.retried();
             let pause = Backoff::default().pause(failures);
-            tracing::warn!(consumer = P::NAME, reason, ?pause, "projection tries again");
+            if let Some(held_back) = warnings.pass() {
+                tracing::warn!(
+                    consumer = P::NAME,
+                    reason,
+                    ?pause,
+                    held_back,
+                    "projection tries again"
+                );
+            }
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),
                 () = tokio::time::sleep(pause) => {}

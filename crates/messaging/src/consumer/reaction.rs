@@ -16,7 +16,7 @@ use super::{
     lanes::Lanes,
     redrive::{Ordered, Orders},
 };
-use crate::Connection;
+use crate::{Connection, Throttle};
 
 /// Why nothing is done.
 const NOT_ACTIVE: &str = "it is another process's turn";
@@ -78,6 +78,7 @@ pub async fn run_reaction<R: Reaction>(
     let worker = Arc::new(Worker::new(reaction, dead_letters, letters, stop.clone()));
     let lanes = Lanes::new();
     let (mut failures, mut floor, mut read) = (0, 0, None);
+    let warnings = Throttle::new();
     while !stop.is_cancelled() {
         let connects = connection.link().borrow().connects;
         let stream = tokio::select! {
@@ -97,7 +98,9 @@ pub async fn run_reaction<R: Reaction>(
             let messages = durable.messages().await?;
             Ok((durable, messages, orders))
         };
-        let reason = match opened.await {
+        let opened: Result<_, async_nats::Error> = opened.await;
+        connection.note_reading(opened.as_ref().map(|_| ()));
+        let reason = match opened {
             Ok((durable, mut messages, mut orders)) => {
                 failures = 0;
                 tokio::select! {
@@ -117,7 +120,10 @@ pub async fn run_reaction<R: Reaction>(
         }
         failures += 1;
         let pause = Backoff { max: Duration::from_secs(2), ..Backoff::default() }.pause(failures);
-        tracing::warn!(consumer = R::NAME, reason, ?pause, "reaction opens its durable again");
+        if let Some(held_back) = warnings.pass() {
+            let consumer = R::NAME;
+            tracing::warn!(consumer, reason, ?pause, held_back, "reaction opens its durable again");
+        }
         tokio::select! {
             () = stop.cancelled() => {}
             () = tokio::time::sleep(pause) => {}

@@ -24,7 +24,7 @@ use super::{
     operation,
 };
 use crate::{
-    Connection,
+    Connection, Throttle,
     consumer::{Backoff, lanes::Lanes},
     names::{self, header},
     request::ServiceError,
@@ -51,6 +51,11 @@ struct Job {
     lane: String,
     work: Box<dyn FnOnce(Taken) -> Work + Send>,
 }
+
+/// Held back: what goes on while something is away.
+static OPENING: Throttle = Throttle::new();
+static KEEPING: Throttle = Throttle::new();
+static TRYING: Throttle = Throttle::new();
 
 /// Executes the commands that wait in the queue for one context. Replicas share the work.
 ///
@@ -111,8 +116,10 @@ impl QueueServer {
             let mut failures = 0;
             while !self.stop.is_cancelled() {
                 failures += 1;
-                if let Err(error) = self.take(&lanes, &mut failures).await {
-                    tracing::warn!(%error, failures, "opening the command queue again");
+                if let Err(error) = self.take(&lanes, &mut failures).await
+                    && let Some(held_back) = OPENING.pass()
+                {
+                    tracing::warn!(%error, failures, held_back, "opening the command queue again");
                 }
                 self.pause(failures).await;
             }
@@ -188,7 +195,11 @@ impl QueueServer {
             match self.step(id, &command, &handler, &mut outcome).await {
                 Ok(true) => return taken.settle(AckKind::Ack).await,
                 Ok(false) => {}
-                Err(error) => tracing::warn!(%error, "reading or keeping an outcome failed"),
+                Err(error) => {
+                    if let Some(held_back) = KEEPING.pass() {
+                        tracing::warn!(%error, held_back, "reading or keeping an outcome failed");
+                    }
+                }
             }
             self.pause(attempt).await;
         }
@@ -252,7 +263,9 @@ where
         // Trying again mends neither a bug nor a damaged store.
         Err(ServiceError::Internal) => None,
         Err(error) => {
-            tracing::warn!(%error, "a queued command is tried again");
+            if let Some(held_back) = TRYING.pass() {
+                tracing::warn!(%error, held_back, "a queued command is tried again");
+            }
             return None;
         }
     };

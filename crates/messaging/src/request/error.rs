@@ -50,15 +50,17 @@ impl ServiceError {
         }
     }
 
-    /// The code: 409 while the same is in flight, 503 when trying again may help, 504 when time ran out, 500 otherwise.
+    /// The code: 409 while the same is in flight, 503 when nothing was changed and trying again may help, 504 when nobody knows, 500 otherwise.
     #[must_use]
     pub fn code(self) -> usize {
         match self {
-            Self::Unavailable | Self::ProjectionBehind | Self::AnotherStream | Self::Contended => {
-                503
-            }
+            Self::Unavailable
+            | Self::ProjectionBehind
+            | Self::AnotherStream
+            | Self::Contended
+            | Self::DeadlineExceeded => 503,
             Self::InFlight => 409,
-            Self::DeadlineExceeded | Self::OutcomeUnknown => 504,
+            Self::OutcomeUnknown => 504,
             Self::Internal => 500,
         }
     }

@@ -7,6 +7,9 @@ use std::{
 use anyhow::Context as _;
 use service_kit::{auth, settings::SettingsError};
 
+use super::room;
+use crate::settings::EmbeddedNatsSettings;
+
 /// Who may do what: the same file as everywhere.
 const PERMISSIONS: &str = include_str!("../../../../deploy/nats/permissions.conf");
 
@@ -17,11 +20,17 @@ const USERS: [&str; 6] = ["ADMIN", "GATEWAY", "ARTICLE", "PROJECTION", "NOTIFICA
 pub(super) const PASSWORD_FILE: &str = "password";
 
 /// Writes the configuration into `dir`; tells its path.
-pub(super) fn write(dir: &Path, address: SocketAddr, sync: &str) -> anyhow::Result<PathBuf> {
+pub(super) fn write(
+    dir: &Path,
+    address: SocketAddr,
+    settings: &EmbeddedNatsSettings,
+) -> anyhow::Result<PathBuf> {
+    let sync = &settings.sync;
     if !is_sync(sync) {
         let expected = "always, or a time such as 1s or 200ms was expected";
         return Err(SettingsError::wrong("embedded_nats.sync", expected).into());
     }
+    let max_store = room::max_store(dir, &settings.max_store)?;
     let dir_text = dir.display();
     let config = format!(
         r#"# Written at every start of `newswire run`.
@@ -34,6 +43,8 @@ logfile_max_num: 3
 jetstream {{
   store_dir: "{dir_text}/jetstream"
   sync_interval: "{sync}"
+  # In bytes, and said, because the server would take three quarters of what is free at its start.
+  max_file_store: {max_store}
 }}
 include "permissions.conf"
 "#
