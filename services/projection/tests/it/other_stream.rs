@@ -23,11 +23,11 @@ async fn fill(database: &str, data_dir: &Path) -> AggregateId {
     let server = NatsServer::provisioned().await;
     let service = TestService::start_with(&server, data_dir, settings(database, true)).await;
     let writer = ArticleWriter::new(&server).await;
-    let lost = writer.create("ann", "lost", "C").await;
-    let last = writer.create("ann", "lost as well", "C").await.head.position;
-    assert!(matches!(service.get(lost.id, last).await, QueryReply::Answered(_)));
+    let article = writer.create("ann", "lost", "C").await;
+    let end = writer.create("ann", "lost as well", "C").await.head.position;
+    assert!(matches!(service.get(article.id, end).await, QueryReply::Answered(_)));
     service.stop().await;
-    lost.id
+    article.id
 }
 
 async fn is_rebuilt(database: &str) {
@@ -37,17 +37,18 @@ async fn is_rebuilt(database: &str) {
     for length in [1, 4, 4] {
         let server = NatsServer::provisioned().await;
         let writer = ArticleWriter::new(&server).await;
-        let (mut ids, mut last) = (Vec::new(), 0);
+        let (mut ids, mut end) = (Vec::new(), 0);
         for _ in 0..length {
             let written = writer.create("ann", "T", "C").await;
-            (last, _) = (written.head.position, ids.push(written.id));
+            ids.push(written.id);
+            end = written.head.position;
         }
         let settings = settings(database, true);
         let service = TestService::start_with(&server, folder.path(), settings).await;
         for id in lost.drain(..) {
-            assert!(matches!(service.get(id, last).await, QueryReply::Refused(_)));
+            assert!(matches!(service.get(id, end).await, QueryReply::Refused(_)));
         }
-        let page = service.list(ListArticles::default(), last).await;
+        let page = service.list(ListArticles::default(), end).await;
         let found: Vec<_> = page.items.iter().map(|item| item.id).rev().collect();
         assert_eq!(found, ids);
         service.stop().await;
