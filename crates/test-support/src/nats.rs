@@ -6,6 +6,7 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
+use futures_util::TryStreamExt;
 use messaging::{Connection, NatsSettings, topology};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
@@ -108,6 +109,22 @@ impl NatsServer {
         let jetstream = async_nats::jetstream::new(self.client("admin").await);
         let stream = jetstream.get_stream(stream).await.expect("the stream is there");
         stream.cached_info().state.messages
+    }
+
+    /// The number of events in `EVENTS`. A probe, which tells nothing, is no event.
+    ///
+    /// # Panics
+    ///
+    /// Panics when the stream is not there.
+    pub async fn events(&self) -> u64 {
+        let jetstream = async_nats::jetstream::new(self.client("admin").await);
+        let stream = jetstream.get_stream("EVENTS").await.expect("the stream is there");
+        let mut subjects = stream.info_with_subjects("events.*.>").await.expect("told");
+        let mut events = 0;
+        while let Some((_, messages)) = subjects.try_next().await.expect("told") {
+            events += messages as u64;
+        }
+        events
     }
 
     /// Waits until `consumer` has nothing in hand and everything up to `position` is acknowledged.

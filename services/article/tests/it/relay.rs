@@ -60,6 +60,6 @@ async fn an_aggregate_that_the_stream_contradicts_waits_and_holds_up_nobody() {
     );
     assert!(matches!(contradicted, Err(AppendError::Unknown(_))), "{contradicted:?}");
     assert_eq!(ids.len(), 10);
-    assert_eq!(nats.messages_in("EVENTS").await, 11, "the foreign one and the ten");
+    assert_eq!(nats.events().await, 11, "the foreign one and the ten");
     store.close().await;
 }

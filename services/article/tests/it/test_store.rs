@@ -98,5 +98,5 @@ pub async fn judge(
         assert_eq!(kept, published, "the same events at the same positions");
         total += ids.len() as u64;
     }
-    assert_eq!(nats.messages_in("EVENTS").await, total, "nothing twice");
+    assert_eq!(nats.events().await, total, "nothing twice");
 }

@@ -61,7 +61,7 @@ fn follow(port: u16) -> (tokio::sync::watch::Sender<u64>, tokio::task::JoinHandl
 /// Lets everything settle, then compares what the driver heard with what is there.
 async fn judge(all: &Installation, driver: Driver) {
     let heard = driver.finish().await;
-    let stored = all.server.messages_in("EVENTS").await;
+    let stored = all.server.events().await;
     let items = eventually("the read model to have all", || list(all, stored)).await;
     assert_eq!(items.len() as u64, stored, "an article for each event");
     let mails = eventually("a mail for each event", || async {

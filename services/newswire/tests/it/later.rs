@@ -78,7 +78,7 @@ async fn a_command_survives_the_absence_of_its_service_and_crashes() {
     let bob = http_client().get(format!("{}{path}", all.url())).bearer_auth(all.token("bob"));
     assert_eq!(send(bob).await.status, 404, "it is ann's");
     assert_eq!(send(http_client().get(format!("{}{path}", all.url()))).await.status, 401);
-    assert_eq!(all.server.messages_in("EVENTS").await, 1);
+    assert_eq!(all.server.events().await, 1);
 }
 
 #[tokio::test]

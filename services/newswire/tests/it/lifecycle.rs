@@ -26,6 +26,14 @@ fn runs(pid: u32) -> bool {
     !status.is_empty() && !status.contains(") Z ")
 }
 
+fn kill(pids: &[u32]) {
+    for pid in pids {
+        let pid = rustix::process::Pid::from_raw(i32::try_from(*pid).expect("a pid"));
+        // It may have ended already.
+        let _ = rustix::process::kill_process(pid.expect("a pid"), rustix::process::Signal::KILL);
+    }
+}
+
 #[tokio::test]
 async fn ctrl_c_drains_ends_everything_and_keeps_the_data() {
     let mut app = App::start().await;
@@ -53,15 +61,28 @@ async fn a_killed_newswire_leaves_no_nats_server_behind() {
 }
 
 #[tokio::test]
-async fn a_killed_nats_server_ends_newswire_with_a_reason() {
+async fn a_killed_nats_server_is_started_again_and_one_killed_all_the_time_ends_newswire_with_a_reason()
+ {
     let mut app = App::start().await;
-    for pid in children(app.pid()) {
-        let pid = rustix::process::Pid::from_raw(i32::try_from(pid).expect("a pid"));
-        let pid = pid.expect("a pid");
-        rustix::process::kill_process(pid, rustix::process::Signal::KILL).expect("ours");
-    }
+    let body = json!({ "title": "T", "content": "C" });
+    let created = send(app.request(Method::POST, "/api/articles").json(&body)).await;
+    assert_eq!(created.status, 201);
+    let first = children(app.pid());
+    kill(&first);
+    eventually("newswire to write on another nats-server", || async {
+        let created = send(app.request(Method::POST, "/api/articles").json(&body)).await;
+        (created.status == 201 && children(app.pid()) != first).then_some(())
+    })
+    .await;
+    assert!(app.log().contains("nats-server has failed and is started again"), "{}", app.log());
+    eventually("newswire to end", || async {
+        let pid = app.pid();
+        kill(&children(pid));
+        (!runs(pid)).then_some(())
+    })
+    .await;
     assert_eq!(app.wait(), Some(1));
-    assert!(app.log().contains("nats-server ended"), "{}", app.log());
+    assert!(app.log().contains("nats-server failed again after"), "{}", app.log());
     app.run().await;
 }
 
