@@ -15,7 +15,7 @@ use eventsourcing::{
 };
 
 use crate::{
-    Appends, Connection, appends,
+    Appends, Connection, Mark, appends,
     batch::{self, Batches},
     claims,
     consumer::Backoff,
@@ -174,7 +174,13 @@ impl EventStore for JetStreamEventStore {
         let mut messages = claims::messages(&self.connection, stream, &commit.claims).await?;
         messages.extend(self.outgoing(stream, expected, commit.events));
         let subject = EventSubject(stream.clone()).to_string();
+        let watch = self.connection.stream();
+        let into = watch.current();
         let position = self.appends.observe(&subject, self.store(messages)).await?;
+        if let Some(stream) = into {
+            // The acknowledgement does not tell the time.
+            watch.remember(Mark { stream, position, stored_at: 0 });
+        }
         Ok(Head { version, position })
     }
 

@@ -22,7 +22,7 @@ use futures_util::{FutureExt, StreamExt};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use crate::{
-    Connection, Throttle,
+    Connection, Mark, Throttle,
     direct_get::{self, PageSize, Stored},
     event_codec::{self, CodecError},
     names,
@@ -342,6 +342,8 @@ impl FeedReader {
             return None;
         }
         (self.position, self.delivered) = (position, delivered);
+        let mark = Mark { stream: self.stream, position, stored_at };
+        self.feed.connection.stream().remember(mark);
         let message = message.message;
         Some(StreamMessage {
             subject: message.subject.into_string(),

@@ -27,5 +27,5 @@ pub use feed::Feed;
 pub use queue::{CommandQueue, EnqueueError, Operation, QueueServer};
 pub use request::{RequestClient, RequestError, RequestServer, ServiceError};
 pub use snapshots::JetStreamSnapshots;
-pub use stream::{EventStream, Mark, Relation, StreamWatch};
+pub use stream::{EventStream, Mark, Relation, Sighting, StreamWatch};
 pub use throttle::Throttle;

@@ -26,7 +26,7 @@ use uuid::Uuid;
 
 pub use self::{
     mark::{Mark, Relation},
-    watch::StreamWatch,
+    watch::{Sighting, StreamWatch},
 };
 pub(crate) use self::{provisioned::metadata, watch::WatchTask};
 use crate::{event_store::publish_error, names};

@@ -6,16 +6,17 @@ use std::{
 };
 
 use eventsourcing::StreamIdentity;
-use messaging::{Connection, ServiceError};
+use messaging::{Connection, ServiceError, Sighting};
 
 /// How long one waits for knowing which stream it is, after a connection was lost.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// A `T` for the stream that is there; with another stream begins another `T`.
+/// A `T` for the stream that is there. With another stream begins another `T`, and with another connection as well: behind it
+/// the stream may have lost its end and look the same for a moment.
 pub(crate) struct PerStream<T> {
     connection: Connection,
     make: Box<dyn Fn(StreamIdentity) -> T + Send + Sync>,
-    current: Mutex<Option<(StreamIdentity, Arc<T>)>>,
+    current: Mutex<Option<(Sighting, Arc<T>)>>,
 }
 
 impl<T> PerStream<T> {
@@ -32,13 +33,14 @@ impl<T> PerStream<T> {
     /// # Errors
     /// Nobody knows in time which one it is, or there is none.
     pub(crate) async fn current(&self) -> Result<(StreamIdentity, Arc<T>), ServiceError> {
-        let stream = self.stream().await.ok_or(ServiceError::Unavailable)?;
+        let sighting = self.sighting().await.ok_or(ServiceError::Unavailable)?;
+        let stream = sighting.identity;
         let mut current = self.lock();
         match current.as_ref() {
-            Some((of, kept)) if *of == stream => Ok((stream, kept.clone())),
+            Some((of, kept)) if *of == sighting => Ok((stream, kept.clone())),
             _ => {
                 let made = Arc::new((self.make)(stream));
-                *current = Some((stream, made.clone()));
+                *current = Some((sighting, made.clone()));
                 Ok((stream, made))
             }
         }
@@ -46,7 +48,7 @@ impl<T> PerStream<T> {
 
     /// Whether the stream is still `stream`.
     pub(crate) async fn is_still(&self, stream: StreamIdentity) -> bool {
-        self.stream().await == Some(stream)
+        self.sighting().await.is_some_and(|sighting| sighting.identity == stream)
     }
 
     /// What is remembered, without looking.
@@ -54,13 +56,13 @@ impl<T> PerStream<T> {
         self.lock().as_ref().map(|(_, kept)| kept.clone())
     }
 
-    async fn stream(&self) -> Option<StreamIdentity> {
+    async fn sighting(&self) -> Option<Sighting> {
         let watch = self.connection.stream();
-        if watch.is_missing() { None } else { watch.known_within(PATIENCE).await }
+        if watch.is_missing() { None } else { watch.sighted_within(PATIENCE).await }
     }
 
     // Nothing panics while the lock is held.
-    fn lock(&self) -> MutexGuard<'_, Option<(StreamIdentity, Arc<T>)>> {
+    fn lock(&self) -> MutexGuard<'_, Option<(Sighting, Arc<T>)>> {
         self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

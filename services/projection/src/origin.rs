@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use eventsourcing::{StoreError, StreamIdentity};
-use messaging::{Connection, Relation, ServiceError, consumer::relate};
+use messaging::{Connection, Relation, ServiceError, Sighting, consumer::relate};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -25,9 +25,9 @@ pub(crate) enum Verdict {
     /// Nothing yet.
     Unknown,
     /// It is of the stream.
-    Ours { number: i32, stream: StreamIdentity },
+    Ours { number: i32, seen: Sighting },
     /// It is of another one.
-    Foreign { number: i32, stream: StreamIdentity, reason: String },
+    Foreign { number: i32, seen: Sighting, reason: String },
 }
 
 impl Verdict {
@@ -49,12 +49,21 @@ impl Verdict {
         matches!(self, Self::Foreign { number, .. } if *number == of)
     }
 
+    /// Whether it is about the generation `of` and the stream as it was `seen`.
+    fn is_about(&self, of: i32, seen: Sighting) -> bool {
+        self.about() == Some((of, seen))
+    }
+
     /// Whether it is about the generation `of` and the stream `with`.
-    fn is_about(&self, of: i32, with: StreamIdentity) -> bool {
+    pub(crate) fn is_about_stream(&self, of: i32, with: StreamIdentity) -> bool {
+        self.about().is_some_and(|(number, seen)| (number, seen.identity) == (of, with))
+    }
+
+    fn about(&self) -> Option<(i32, Sighting)> {
         match self {
-            Self::Unknown => false,
-            Self::Ours { number, stream } | Self::Foreign { number, stream, .. } => {
-                (*number, *stream) == (of, with)
+            Self::Unknown => None,
+            Self::Ours { number, seen } | Self::Foreign { number, seen, .. } => {
+                Some((*number, *seen))
             }
         }
     }
@@ -69,7 +78,7 @@ enum CompareError {
     Stream(#[from] StoreError),
 }
 
-/// Compares until `stop`: whenever the stream or the generation is another one.
+/// Compares until `stop`: whenever the stream, the connection or the generation is another one.
 pub(crate) async fn run<D: Database>(
     connection: &Connection,
     live: &Live<D>,
@@ -77,26 +86,26 @@ pub(crate) async fn run<D: Database>(
 ) {
     let watch = connection.stream();
     loop {
-        let stream = tokio::select! {
+        let seen = tokio::select! {
             () = stop.cancelled() => return,
-            stream = watch.known() => stream,
+            seen = watch.sighted() => seen,
         };
         let current = live.current();
         let news = async {
             tokio::select! {
-                _ = watch.other_than(stream) => {}
+                _ = watch.sighted_again(seen) => {}
                 () = live.other_than(current.number) => {}
             }
         };
-        let pause = match compare(connection, &current).await {
-            // It was renewed by this very look.
-            Ok(verdict) if !verdict.is_about(current.number, stream) => {
-                watch.nudge();
-                PAUSE
-            }
-            Ok(verdict) => {
+        let pause = match compare(connection, &current, seen).await {
+            Ok(Some(verdict)) => {
                 tell(live, verdict);
                 LONG
+            }
+            // It was renewed by this very look.
+            Ok(None) => {
+                watch.nudge();
+                PAUSE
             }
             Err(error) => {
                 tracing::warn!(%error, "comparing the read model with the stream failed");
@@ -111,24 +120,29 @@ pub(crate) async fn run<D: Database>(
     }
 }
 
+/// The verdict; `None` when the stream is another one than was `seen`.
 async fn compare<T: Tables>(
     connection: &Connection,
     current: &Current<T>,
-) -> Result<Verdict, CompareError> {
+    seen: Sighting,
+) -> Result<Option<Verdict>, CompareError> {
     let (number, tables) = (current.number, &current.tables);
     let noted = tables.mark().await?;
     let (position, landmark) = (tables.position().await?, tables.landmark().await?);
     let (relation, _) = relate(connection.stream().stream(), position, noted, landmark).await?;
-    Ok(match relation {
-        Relation::Same(stream) | Relation::Renewed(stream) => Verdict::Ours { number, stream },
-        Relation::Another { stream, reason } => Verdict::Foreign { number, stream, reason },
-    })
+    let (stream, verdict) = match relation {
+        Relation::Same(stream) | Relation::Renewed(stream) => {
+            (stream, Verdict::Ours { number, seen })
+        }
+        Relation::Another { stream, reason } => (stream, Verdict::Foreign { number, seen, reason }),
+    };
+    Ok((stream == seen.identity).then_some(verdict))
 }
 
 fn tell<D: Database>(live: &Live<D>, verdict: Verdict) {
     live.verdict().send_if_modified(|before| {
         let is_news = *before != verdict;
-        if let Some(problem) = verdict.problem().filter(|_| is_news) {
+        if let Some(problem) = verdict.problem().filter(|_| verdict.problem() != before.problem()) {
             metrics::counter!("projection_foreign_streams_total").increment(1);
             tracing::error!(problem, "the read model answers no queries");
         }
@@ -149,11 +163,11 @@ pub(crate) async fn of_live<D: Database>(
         return Ok(None);
     }
     let known = async {
-        let stream = watch.known().await;
+        let seen = watch.sighted().await;
         let mut verdict = live.verdict().subscribe();
-        let found = verdict.wait_for(|verdict| verdict.is_about(live.current().number, stream));
+        let found = verdict.wait_for(|verdict| verdict.is_about(live.current().number, seen));
         // It ends with `live`, which is borrowed.
-        found.await.map(|found| (stream, matches!(*found, Verdict::Ours { .. })))
+        found.await.map(|found| (seen.identity, matches!(*found, Verdict::Ours { .. })))
     };
     match tokio::time::timeout(patience, known).await {
         Ok(Ok((stream, true))) => Ok(Some(stream)),

@@ -51,7 +51,8 @@ impl Replay {
         }
         let page = feed.page(self.position, PAGE, PAGE_BYTES).await?;
         // Behind a new connection there may be another stream.
-        let current = feed.stream().known_within(PATIENCE).await;
+        let current =
+            feed.stream().sighted_within(PATIENCE).await.map(|sighting| sighting.identity);
         if current != Some(self.stream) {
             return Err(ReplayError::Replaced);
         }

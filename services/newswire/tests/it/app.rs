@@ -16,6 +16,8 @@ pub struct App {
     pub nats: u16,
     child: Option<Child>,
     postgres: Option<PostgresServer>,
+    /// Whether the articles are in it as well.
+    articles_too: bool,
     client: reqwest::Client,
     token: String,
 }
@@ -38,19 +40,24 @@ impl Response {
 impl App {
     /// Starts it and waits until it is ready.
     pub async fn start() -> Self {
-        Self::start_with(None).await
+        Self::start_with(None, false).await
     }
 
     /// Starts it with its articles in a database.
     pub async fn start_on_postgres() -> Self {
-        Self::start_with(Some(PostgresServer::start().await)).await
+        Self::start_with(Some(PostgresServer::start().await), true).await
     }
 
-    async fn start_with(postgres: Option<PostgresServer>) -> Self {
+    /// With the read model in a database, and the articles in the stream.
+    pub async fn start_with_projection_on_postgres() -> Self {
+        Self::start_with(Some(PostgresServer::start().await), false).await
+    }
+
+    async fn start_with(postgres: Option<PostgresServer>, articles_too: bool) -> Self {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let (http, nats) = (free_port(), free_port());
         let (client, token) = (http_client(), String::new());
-        let mut app = Self { dir, http, nats, child: None, postgres, client, token };
+        let mut app = Self { dir, http, nats, child: None, postgres, articles_too, client, token };
         app.run().await;
         app.token = app.mint(&["--user", "ann"]);
         app
@@ -87,10 +94,12 @@ impl App {
             .env("NEWSWIRE__ADMIN__LISTEN", "127.0.0.1:0")
             .stdin(Stdio::null());
         if let Some(postgres) = &self.postgres {
-            command
-                .env("NEWSWIRE__ARTICLE__STORE", "postgres")
-                .env("NEWSWIRE__ARTICLE__DATABASE", postgres.url())
-                .env("NEWSWIRE__PROJECTION__DATABASE", postgres.url());
+            command.env("NEWSWIRE__PROJECTION__DATABASE", postgres.url());
+            if self.articles_too {
+                command
+                    .env("NEWSWIRE__ARTICLE__STORE", "postgres")
+                    .env("NEWSWIRE__ARTICLE__DATABASE", postgres.url());
+            }
         }
         command
     }
@@ -176,6 +185,9 @@ impl App {
 
 impl Drop for App {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("{}", fs::read_to_string(self.dir.path().join("err")).unwrap_or_default());
+        }
         if let Some(child) = &mut self.child {
             // It may be dead already, which is fine.
             let _ = child.kill();

@@ -1,38 +1,15 @@
 //! Start and end of the all-in-one.
 
-use std::{fs, io::Read as _, process::Stdio};
+use std::{io::Read as _, process::Stdio};
 
 use reqwest::Method;
 use serde_json::json;
 use test_support::eventually;
 
-use crate::app::{App, send};
-
-/// The children of a process.
-fn children(pid: u32) -> Vec<u32> {
-    let Ok(text) = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")) else {
-        return Vec::new();
-    };
-    // A child belongs to the thread that started it.
-    let tasks = fs::read_dir(format!("/proc/{pid}/task")).expect("the process runs");
-    let of_threads =
-        tasks.filter_map(|task| fs::read_to_string(task.ok()?.path().join("children")).ok());
-    let all: Vec<String> = of_threads.chain([text]).collect();
-    all.iter().flat_map(|text| text.split_whitespace()).filter_map(|id| id.parse().ok()).collect()
-}
-
-fn runs(pid: u32) -> bool {
-    let status = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    !status.is_empty() && !status.contains(") Z ")
-}
-
-fn kill(pids: &[u32]) {
-    for pid in pids {
-        let pid = rustix::process::Pid::from_raw(i32::try_from(*pid).expect("a pid"));
-        // It may have ended already.
-        let _ = rustix::process::kill_process(pid.expect("a pid"), rustix::process::Signal::KILL);
-    }
-}
+use crate::{
+    app::{App, send},
+    children::{children, kill, runs},
+};
 
 #[tokio::test]
 async fn ctrl_c_drains_ends_everything_and_keeps_the_data() {

@@ -4,8 +4,10 @@
 mod app;
 mod architecture;
 mod chaos;
+mod children;
 mod dead;
 mod dead_over_http;
+mod foreign;
 mod hostile;
 mod importing;
 mod kill;

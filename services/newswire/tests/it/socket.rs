@@ -25,6 +25,15 @@ impl Socket {
         assert_eq!(self.event().await["type"], "subscribed");
     }
 
+    /// Subscribes to all articles behind a position of `stream`; tells the answer.
+    pub async fn subscribe_behind(&mut self, since: u64, stream: &str) -> Value {
+        let topics = ["articles"];
+        let frame =
+            json!({ "type": "subscribe", "topics": topics, "since": since, "stream": stream });
+        self.0.send(Message::text(frame.to_string())).await.expect("sent");
+        self.event().await
+    }
+
     /// The next event; `None` when the connection is gone.
     pub async fn next_event(&mut self) -> Option<Value> {
         loop {

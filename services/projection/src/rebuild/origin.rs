@@ -40,9 +40,14 @@ impl<D: Database> Rebuild<D> {
 }
 
 impl<D: Database> Attempt<'_, D> {
-    /// Whether little is missing until the switch. When what is live is of another stream, its position says nothing.
+    /// Whether little is missing until the switch. When what is live is of another stream, its position says nothing; so
+    /// nothing is near before the two are compared.
     pub(super) async fn is_near(&self) -> Result<bool, RebuildError> {
         let live = &self.rebuild.live;
+        let number = live.current().number;
+        if !live.verdict().borrow().is_about_stream(number, self.mark.stream) {
+            return Ok(false);
+        }
         if !live.is_foreign() {
             return Ok(live.position() <= self.mark.position.saturating_add(NEAR));
         }
