@@ -22,7 +22,8 @@ async def main(url):
     await socket.close(4321, "enough")
     say("code", socket)
 
-    socket = await connect(url)
+    # With a bounded queue this client stops reading while nobody takes what it has, and so never sees the close.
+    socket = await connect(url, max_queue=None)
     await socket.send(SUBSCRIBE)
     await socket.recv()
     await socket.close()
