@@ -5,7 +5,7 @@ use std::path::Path;
 use contracts::article::{GetArticle, ListArticles};
 use eventsourcing::{AggregateId, QueryReply};
 use messaging::{RequestError, ServiceError};
-use projection::ProjectionSettings;
+use projection::{ProjectionSettings, control::State};
 use test_support::{ArticleWriter, NatsServer, PostgresServer};
 
 use crate::service::{Admin, TestService, folder};
@@ -88,4 +88,70 @@ async fn a_setting_leaves_the_rebuild_to_an_operator_and_nothing_is_answered_unt
     assert!(matches!(service.get(kept.id, kept.head.position).await, QueryReply::Answered(_)));
     assert!(matches!(service.get(lost, kept.head.position).await, QueryReply::Refused(_)));
     service.stop().await;
+}
+
+/// Gives the live generation the shape that it had before it knew of streams.
+async fn age(database: &str, folder: &Path) {
+    let forget = [
+        "ALTER TABLE progress DROP COLUMN stream",
+        "ALTER TABLE progress DROP COLUMN stored_at",
+        "DELETE FROM _sqlx_migrations WHERE version = 5",
+    ];
+    if database.is_empty() {
+        let live = format!("sqlite:{}", folder.join("read-models.1.db").display());
+        let live = sqlx::SqlitePool::connect(&live).await.expect("the live generation");
+        for statement in forget {
+            sqlx::query(statement).execute(&live).await.expect("forgotten");
+        }
+        live.close().await;
+    } else {
+        let live = sqlx::PgPool::connect(database).await.expect("the database");
+        let schema: String = sqlx::query_scalar(
+            "SELECT table_schema::text FROM information_schema.columns WHERE table_name = 'progress' AND column_name = 'stored_at'",
+        )
+        .fetch_one(&live)
+        .await
+        .expect("one generation");
+        let mut connection = live.acquire().await.expect("connected");
+        sqlx::query(sqlx::AssertSqlSafe(format!("SET search_path TO {schema}")))
+            .execute(&mut *connection)
+            .await
+            .expect("set");
+        for statement in forget {
+            sqlx::query(statement).execute(&mut *connection).await.expect("forgotten");
+        }
+    }
+}
+
+/// A read model of the release before is adopted where it fits, with what it has, and rebuilt where it does not.
+async fn is_adopted_once(database: &str) {
+    let (server, folder) = (NatsServer::provisioned().await, folder());
+    let service = TestService::start_with(&server, folder.path(), settings(database, true)).await;
+    let writer = ArticleWriter::new(&server).await;
+    let kept = writer.create("ann", "kept", "C").await;
+    assert!(matches!(service.get(kept.id, kept.head.position).await, QueryReply::Answered(_)));
+    service.stop().await;
+    age(database, folder.path()).await;
+    let service = TestService::start_with(&server, folder.path(), settings(database, true)).await;
+    assert!(matches!(service.get(kept.id, kept.head.position).await, QueryReply::Answered(_)));
+    assert_eq!(Admin::new(&server).await.states().await, [(1, State::Live)], "it is adopted");
+    service.stop().await;
+    age(database, folder.path()).await;
+    let other = NatsServer::provisioned().await;
+    let written = ArticleWriter::new(&other).await.create("ann", "other", "C").await;
+    let service = TestService::start_with(&other, folder.path(), settings(database, true)).await;
+    assert!(matches!(service.get(written.id, 1).await, QueryReply::Answered(_)));
+    assert!(matches!(service.get(kept.id, 1).await, QueryReply::Refused(_)));
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn a_sqlite_read_model_of_the_release_before_is_adopted() {
+    is_adopted_once("").await;
+}
+
+#[tokio::test]
+async fn a_postgres_read_model_of_the_release_before_is_adopted() {
+    let postgres = PostgresServer::start().await;
+    is_adopted_once(&postgres.url()).await;
 }
