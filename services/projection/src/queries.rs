@@ -60,6 +60,16 @@ trait FromTables: Query {
     /// What to ask; refuses what makes no sense before anything is read.
     fn question(&self) -> Result<Self::Question, Refusal>;
 
+    /// The cursor, if that stands for a position: then it is of use in one stream only.
+    fn cursor(&mut self) -> Option<&mut String> {
+        None
+    }
+
+    /// The cursor of the next page, if that stands for a position.
+    fn next(_answer: &mut Self::Answer) -> Option<&mut String> {
+        None
+    }
+
     /// Asks it.
     fn ask<T: Tables>(
         tables: &T,
@@ -110,11 +120,16 @@ impl<D: Database> Clone for Reader<D> {
 impl<D: Database> Reader<D> {
     async fn read<Q: FromTables>(
         &self,
-        query: QueryEnvelope<Q>,
+        mut query: QueryEnvelope<Q>,
     ) -> Result<QueryReply<Q::Answer>, ServiceError> {
         let stream = origin::of_live(&self.connection, &self.live, self.max_wait).await?;
         if let (Some(stream), Some(wanted)) = (stream, query.stream)
             && stream != wanted
+        {
+            return Ok(QueryReply::Refused(Refusal::another_stream(stream)));
+        }
+        if let (Some(cursor), Some(stream)) = (query.data.cursor(), stream)
+            && !cursor::take_stream(cursor, stream)
         {
             return Ok(QueryReply::Refused(Refusal::another_stream(stream)));
         }
@@ -131,7 +146,12 @@ impl<D: Database> Reader<D> {
             return Err(ServiceError::Unavailable);
         }
         match Q::answer(question, seen.data) {
-            Ok(data) => Ok(QueryReply::Answered(Answer { position: seen.position, stream, data })),
+            Ok(mut data) => {
+                if let (Some(next), Some(stream)) = (Q::next(&mut data), stream) {
+                    cursor::put_stream(next, stream);
+                }
+                Ok(QueryReply::Answered(Answer { position: seen.position, stream, data }))
+            }
             Err(Fault::Refused(refusal)) => {
                 Ok(QueryReply::Refused(refusal.at(seen.position).of(stream)))
             }

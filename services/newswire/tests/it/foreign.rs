@@ -18,6 +18,8 @@ use crate::{
 };
 
 const ANOTHER_STREAM: &str = "urn:newswire:problem:position-of-another-stream";
+/// Lists that have more than a page.
+const PAGES: [&str; 2] = ["/api/articles?limit=1", "/api/articles?q=T&limit=1"];
 
 /// A written article.
 struct Written {
@@ -144,6 +146,29 @@ impl Exchange {
         assert_ne!(subscribed["stream"], json!(lost.stream), "{subscribed}");
     }
 
+    /// The cursor of the second page of a list, and of a search.
+    async fn cursors(&self) -> Vec<String> {
+        let mut cursors = Vec::new();
+        for path in PAGES {
+            let page = send(self.app.request(Method::GET, path)).await;
+            let next = page.body["next"].as_str().expect("there are more").to_owned();
+            let path = format!("{path}&cursor={next}");
+            let second = send(self.app.request(Method::GET, &path)).await;
+            assert_eq!(second.status, 200, "{second:?}");
+            cursors.push(path);
+        }
+        cursors
+    }
+
+    /// Cursors of a stream that is gone are refused.
+    async fn refuses(&self, cursors: &[String]) {
+        for path in cursors {
+            let refused = send(self.app.request(Method::GET, path)).await;
+            assert_eq!(refused.status, 409, "{refused:?}");
+            assert_eq!(refused.body["type"], ANOTHER_STREAM, "{refused:?}");
+        }
+    }
+
     /// The log has `words`, which it did not have before the last exchange.
     fn said(&self, before: usize, words: &str) {
         let log = self.app.log();
@@ -162,6 +187,8 @@ async fn no_exchange_leads_to_a_wrong_answer(app: App) {
     let lost = it.write(5).await;
     it.judge(&[&first, &lost], &[]).await;
 
+    let cursors = it.cursors().await;
+
     // A backup under databases that are ahead of it; then the positions are given out again.
     assert_eq!(it.app.interrupt(), Some(0), "{}", it.app.log());
     it.keep("longer");
@@ -170,6 +197,7 @@ async fn no_exchange_leads_to_a_wrong_answer(app: App) {
     it.app.run().await;
     let second = it.write(5).await;
     it.judge(&[&first, &second], &lost).await;
+    it.refuses(&cursors).await;
     it.said(before, "belongs to another stream");
 
     // Another folder.

@@ -1,6 +1,36 @@
 //! Cursors: opaque to clients, so that what is in them may change.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use eventsourcing::StreamIdentity;
+
+/// Between a cursor and the stream whose positions it means. Base64 has no such character.
+const OF: char = '.';
+/// How much of an identity is enough to tell two streams apart.
+const DIGITS: usize = 12;
+
+/// The end of an identity, where it is random.
+fn tag(stream: StreamIdentity) -> String {
+    let identity = stream.to_string();
+    identity[identity.len().saturating_sub(DIGITS)..].to_owned()
+}
+
+/// Says in `cursor` that it is of `stream`.
+pub(super) fn put_stream(cursor: &mut String, stream: StreamIdentity) {
+    cursor.push(OF);
+    cursor.push_str(&tag(stream));
+}
+
+/// Takes that out of it again; `false` when it is of another stream. One of before cursors said so may be of any.
+pub(super) fn take_stream(cursor: &mut String, stream: StreamIdentity) -> bool {
+    match cursor.split_once(OF) {
+        None => true,
+        Some((rest, of)) if of == tag(stream) => {
+            *cursor = rest.to_owned();
+            true
+        }
+        Some(_) => false,
+    }
+}
 
 /// The cursor behind the item at `position`.
 pub(super) fn write(position: i64) -> String {
@@ -42,6 +72,19 @@ pub(super) fn read_text(cursor: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cursor_is_of_one_stream_or_says_nothing_about_it() {
+        let of = |text: &str| text.parse::<StreamIdentity>().expect("an identity");
+        let ours = of("01a21594f5d17265be7efbdb04da9964");
+        let renewed = of("01a21594f5d17265be7efbdb04da9964.01a21594fa4b728199fd53b65b36a0db");
+        let mut cursor = write(42);
+        put_stream(&mut cursor, ours);
+        assert!(!take_stream(&mut cursor.clone(), renewed));
+        assert!(take_stream(&mut cursor, ours));
+        assert_eq!(read(&cursor), Some(42));
+        assert!(take_stream(&mut cursor, renewed), "one of the release before");
+    }
 
     #[test]
     fn a_cursor_is_read_as_it_is_written_and_nothing_else_is() {

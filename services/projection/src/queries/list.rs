@@ -22,6 +22,14 @@ impl FromTables for ListArticles {
         })
     }
 
+    fn cursor(&mut self) -> Option<&mut String> {
+        self.cursor.as_mut()
+    }
+
+    fn next(answer: &mut Self::Answer) -> Option<&mut String> {
+        answer.next.as_mut()
+    }
+
     async fn ask<T: Tables>(
         tables: &T,
         question: ListPage,

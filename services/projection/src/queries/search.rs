@@ -38,6 +38,14 @@ impl FromTables for SearchArticles {
         })
     }
 
+    fn cursor(&mut self) -> Option<&mut String> {
+        self.cursor.as_mut()
+    }
+
+    fn next(answer: &mut Self::Answer) -> Option<&mut String> {
+        answer.next.as_mut()
+    }
+
     async fn ask<T: Tables>(
         tables: &T,
         question: SearchPage,
