@@ -111,7 +111,7 @@ impl<D: Database> Projector for ArticleProjector<D> {
         let step = Step { from, to, epoch: self.epoch };
         let committed = prepared.tables.commit(&prepared.changes, step).await;
         // A redrive is not tried again by itself, but the position is looked at again soon.
-        let attempt = if from == to.position { Attempt::Look } else { Attempt::Commit };
+        let attempt = if step.is_redrive() { Attempt::Look } else { Attempt::Commit };
         let committed = self.live.commits().note(attempt, committed)?;
         if committed {
             self.live.announce(prepared.number, to.position);
