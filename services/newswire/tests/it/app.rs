@@ -38,16 +38,27 @@ impl Response {
 impl App {
     /// Starts it and waits until it is ready.
     pub async fn start() -> Self {
-        Self::start_with(None).await
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        Self::start_with(dir, None).await
     }
 
     /// Starts it with its articles in a database.
     pub async fn start_on_postgres() -> Self {
-        Self::start_with(Some(PostgresServer::start().await)).await
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        Self::start_with(dir, Some(PostgresServer::start().await)).await
     }
 
-    async fn start_with(postgres: Option<PostgresServer>) -> Self {
+    /// Starts it with what it keeps under `data/part` in `place`; an empty `part` is all of it.
+    pub async fn start_with_data_in(place: &Path, part: &str) -> Self {
         let dir = tempfile::tempdir().expect("a temporary folder");
+        let link = dir.path().join("data").join(part);
+        let link = link.components().collect::<PathBuf>();
+        fs::create_dir_all(link.parent().expect("a folder")).expect("a folder");
+        std::os::unix::fs::symlink(place, link).expect("a link");
+        Self::start_with(dir, None).await
+    }
+
+    async fn start_with(dir: TempDir, postgres: Option<PostgresServer>) -> Self {
         let (http, nats) = (free_port(), free_port());
         let (client, token) = (http_client(), String::new());
         let mut app = Self { dir, http, nats, child: None, postgres, client, token };
@@ -93,6 +104,11 @@ impl App {
                 .env("NEWSWIRE__PROJECTION__DATABASE", postgres.url());
         }
         command
+    }
+
+    /// The token of ann.
+    pub fn token(&self) -> &str {
+        &self.token
     }
 
     /// A token.

@@ -6,6 +6,7 @@ mod architecture;
 mod chaos;
 mod dead;
 mod dead_over_http;
+mod full_disk;
 mod hostile;
 mod importing;
 mod kill;
