@@ -22,10 +22,10 @@ lint: ## Check format, lints, documentation
 bench: tools ## Measure beside the bare NATS client; takes six to ten minutes
 	cargo run --locked --release --package bench
 
-chaos: tools test-tools ## Kill everything, for a quarter of an hour, while commands are sent and read; send hostile requests
+chaos: tools test-tools ## Kill everything, for a quarter of an hour, while commands are sent and read; send hostile requests; fill the disk
 	cargo build --locked --workspace
-	NEWSWIRE_CHAOS_COMMANDS=10000 NEWSWIRE_CHAOS_SECONDS=300 NEWSWIRE_HOSTILE_REQUESTS=100000 \
-		cargo test --locked --package eventsourcing --package newswire -- --nocapture --test-threads=2 chaos hostile
+	NEWSWIRE_CHAOS_COMMANDS=10000 NEWSWIRE_CHAOS_SECONDS=300 NEWSWIRE_HOSTILE_REQUESTS=100000 NEWSWIRE_DISK_ROUNDS=10 \
+		cargo test --locked --package eventsourcing --package newswire -- --nocapture --test-threads=2 chaos hostile full_disk
 
 build: ## Build every binary, for use
 	cargo build --locked --release --workspace

@@ -7,6 +7,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 pub mod admin;
 pub mod auth;
+pub mod files;
 pub mod health;
 pub mod http;
 pub mod lifecycle;

@@ -17,7 +17,7 @@ use messaging::{
 };
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
-use service_kit::{Context, health::Component, settings::SettingsError};
+use service_kit::{Context, files::make_folder_of, health::Component, settings::SettingsError};
 use sqlx::sqlite::SqliteConnectOptions;
 use tokio_util::sync::CancellationToken;
 
@@ -72,6 +72,8 @@ pub async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
     };
     let composer = Composer::new(&own.from, &own.mail_domain)?;
     let delivery = Arc::new(Delivery::new(own.smtp_url.expose_secret(), mail_dir).await?);
+
+    make_folder_of(database.get_filename())?;
     let record = Record::open(database).await.context("opening the record failed")?;
     let Some(connection) = Connection::open(&settings.nats, NAME, stop).await? else {
         return Ok(());

@@ -13,8 +13,8 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::{
-    catalog::Database, control, follower::Follower, live::Live, projector::ArticleProjector,
-    tables::DatabaseError,
+    catalog::Database, commits::Step, control, follower::Follower, live::Live,
+    projector::ArticleProjector, tables::DatabaseError,
 };
 
 /// How long a lease lasts that is not renewed.
@@ -135,9 +135,10 @@ impl<D: Database> Claim<'_, D> {
     /// Waits for the lease; `None` after `stop`.
     async fn acquire(&self, stop: &CancellationToken) -> Option<i64> {
         while !stop.is_cancelled() {
-            match self.ask().await {
+            let commits = self.follower.commits();
+            match commits.note(Step::Lease, self.ask().await) {
                 Ok(Some(epoch)) => return Some(epoch),
-                Ok(None) => {}
+                Ok(None) => commits.not_ours(),
                 Err(error) => tracing::warn!(%error, "asking for the lease failed"),
             }
             tokio::select! {

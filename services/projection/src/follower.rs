@@ -8,6 +8,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     catalog::{Database, Generation, State},
+    commits::Commits,
     live::Live,
     projector::VERSION,
     rebuild::Rebuild,
@@ -36,6 +37,11 @@ impl<D: Database> Follower<D> {
             generations: watch::Sender::new(Arc::default()),
             problem: watch::Sender::new(None),
         }
+    }
+
+    /// What became of the attempts to write.
+    pub(crate) fn commits(&self) -> &Commits {
+        self.live.commits()
     }
 
     /// Why the database cannot be read, while it cannot.

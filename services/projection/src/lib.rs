@@ -2,6 +2,7 @@
 
 mod active;
 mod catalog;
+mod commits;
 #[cfg(test)]
 mod conformance;
 pub mod control;
@@ -26,7 +27,8 @@ use messaging::{
     consumer::{Backoff, measure_lag},
 };
 use serde::Deserialize;
-use service_kit::Context;
+use service_kit::{Context, files::make_folder_of, health::Component};
+use sqlx::sqlite::SqliteError;
 use tokio_util::sync::CancellationToken;
 
 pub use crate::settings::ProjectionSettings;
@@ -35,8 +37,11 @@ use crate::{
     tables::DatabaseError,
 };
 
-/// Error codes of databases that pass.
-const PASSING: [&str; 8] = ["57P01", "57P02", "57P03", "53300", "55P03", "5", "261", "517"];
+/// Error codes of databases that pass: a server starts or stops, has too many connections or no room, another replica
+/// holds a lock.
+const PASSING: [&str; 6] = ["57P01", "57P02", "57P03", "53300", "53100", "55P03"];
+/// Those of SQLite, whose lower eight bits say as much: it is busy, an I/O error, the disk is full.
+const PASSING_IN_SQLITE: [u32; 3] = [5, 10, 13];
 
 /// The service's name: its NATS user, its queue group.
 pub const NAME: &str = "projection";
@@ -55,7 +60,10 @@ pub struct Settings {
 /// Runs the service until it is told to stop.
 pub async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
     match settings.projection.place(&settings.data_dir)? {
-        Place::Sqlite(database) => Box::pin(run_on(database, settings, context)).await,
+        Place::Sqlite(database) => {
+            make_folder_of(database.path())?;
+            Box::pin(run_on(database, settings, context)).await
+        }
         Place::Postgres(database) => Box::pin(run_on(*database, settings, context)).await,
     }
 }
@@ -67,7 +75,8 @@ async fn run_on<D: Database>(
 ) -> anyhow::Result<()> {
     let ready = context.health.component("projection");
     let stop = context.lifecycle.stop_token();
-    let Some(live) = open(database, stop).await.context("opening the read model failed")? else {
+    let Some(live) = open(database, &ready, stop).await.context("opening the read model failed")?
+    else {
         return Ok(());
     };
     announce_version(&live, settings.projection.rebuild_on_change).await?;
@@ -78,10 +87,11 @@ async fn run_on<D: Database>(
     context.health.follow("projection: stream", connection.reading(), Option::clone);
     let max_wait = Duration::from_millis(settings.projection.max_wait_ms);
     let verdict = live.verdict().subscribe();
-    context.health.follow("projection: stream", verdict, origin::Verdict::problem);
+    context.health.follow("projection: read model", verdict, origin::Verdict::problem);
     let server = queries::serve(&connection, &live, max_wait).await?;
     ready.ready();
     let follower = Follower::new(live.clone());
+    context.health.follow("projection: commits", live.commits().watch(), commits::Problems::first);
     context.health.follow("projection: database", follower.problem(), Option::clone);
     // One that fails ends the others: a read model that stands still must be seen.
     let ended = context.lifecycle.stop_token().child_token();
@@ -110,6 +120,7 @@ async fn ending<T>(ended: &CancellationToken, work: impl Future<Output = T>) -> 
 /// Opens the read model, waiting for its database as long as it takes; `None` after `stop`.
 async fn open<D: Database>(
     database: D,
+    ready: &Component,
     stop: &CancellationToken,
 ) -> Result<Option<Live<D>>, DatabaseError> {
     for attempt in 1.. {
@@ -120,7 +131,10 @@ async fn open<D: Database>(
         match opened.await {
             Ok(live) => return Ok(Some(live)),
             Err(error) if !is_passing(&error) => return Err(error),
-            Err(error) => tracing::warn!(%error, "waiting for the database"),
+            Err(error) => {
+                tracing::warn!(%error, "waiting for the database");
+                ready.not_ready(format!("waiting for the database: {error}"));
+            }
         }
         tokio::select! {
             () = stop.cancelled() => break,
@@ -134,10 +148,15 @@ async fn open<D: Database>(
 fn is_passing(error: &DatabaseError) -> bool {
     match error {
         DatabaseError::Io(_) | DatabaseError::PoolTimedOut => true,
-        // It starts or stops, has too many connections, or another replica holds a lock; SQLite's: it is busy.
-        DatabaseError::Database(error) => error
-            .code()
-            .is_some_and(|code| code.starts_with("08") || PASSING.contains(&code.as_ref())),
+        DatabaseError::Database(error) => {
+            let code = error.code().unwrap_or_default();
+            if error.try_downcast_ref::<SqliteError>().is_some() {
+                return code
+                    .parse()
+                    .is_ok_and(|code: u32| PASSING_IN_SQLITE.contains(&(code & 0xff)));
+            }
+            code.starts_with("08") || PASSING.contains(&code.as_ref())
+        }
         DatabaseError::Migrate(error) => match &**error {
             sqlx::migrate::MigrateError::Execute(error) => is_passing(error),
             _ => false,

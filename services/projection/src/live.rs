@@ -9,6 +9,7 @@ use tokio::{
 
 use crate::{
     catalog::{Database, Generation, State},
+    commits::Commits,
     origin::Verdict,
     projector::VERSION,
     tables::{DatabaseError, Seen, Tables},
@@ -39,6 +40,7 @@ struct Inner<D: Database> {
     poll: Mutex<()>,
     /// Whether what is live is of the stream that is there.
     verdict: watch::Sender<Verdict>,
+    commits: Commits,
 }
 
 /// The live generation.
@@ -62,11 +64,17 @@ impl<D: Database> Live<D> {
             turn: Arc::default(),
             poll: Mutex::default(),
             verdict: watch::Sender::new(Verdict::Unknown),
+            commits: Commits::default(),
         })))
     }
 
     pub(crate) fn database(&self) -> &D {
         &self.0.database
+    }
+
+    /// What became of the attempts to write it.
+    pub(crate) fn commits(&self) -> &Commits {
+        &self.0.commits
     }
 
     /// The generation that is live now.

@@ -10,6 +10,7 @@ use tokio::sync::OwnedMutexGuard;
 use crate::{
     NAME,
     catalog::Database,
+    commits::Step as Attempt,
     fold::Fold,
     live::Live,
     tables::{Changes, DatabaseError, Skipped, Step, Tables},
@@ -62,7 +63,8 @@ impl<D: Database> Projector for ArticleProjector<D> {
 
     async fn position(&self) -> Result<u64, ProjectorError> {
         let _turn = self.live.turn().await;
-        let position = self.live.current().tables.fence(self.epoch).await?;
+        let position = self.live.current().tables.fence(self.epoch).await;
+        let position = self.live.commits().note(Attempt::Look, position)?;
         let position = position.ok_or(ProjectorError::Fenced)?;
         self.live.announce(self.live.current().number, position);
         Ok(position)
@@ -89,7 +91,8 @@ impl<D: Database> Projector for ArticleProjector<D> {
         let turn = self.live.turn().await;
         let current = self.live.current();
         let (number, tables) = (current.number, current.tables.clone());
-        let (mut changes, rejected) = fold(&tables, events, unreadable).await?;
+        let folded = fold(&tables, events, unreadable).await;
+        let (mut changes, rejected) = self.live.commits().note_failure(Attempt::Commit, folded)?;
         if let [event] = events
             && event.position <= self.live.position()
         {
@@ -106,7 +109,10 @@ impl<D: Database> Projector for ArticleProjector<D> {
         to: Mark,
     ) -> Result<bool, ProjectorError> {
         let step = Step { from, to, epoch: self.epoch };
-        let committed = prepared.tables.commit(&prepared.changes, step).await?;
+        let committed = prepared.tables.commit(&prepared.changes, step).await;
+        // A redrive is not tried again by itself, but the position is looked at again soon.
+        let attempt = if step.is_redrive() { Attempt::Look } else { Attempt::Commit };
+        let committed = self.live.commits().note(attempt, committed)?;
         if committed {
             self.live.announce(prepared.number, to.position);
         }

@@ -10,11 +10,14 @@ mod read;
 mod search;
 mod write;
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use messaging::{Mark, consumer::Landmark};
 use sqlx::{
-    SqlitePool,
+    Connection as _, SqlitePool,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
@@ -60,10 +63,15 @@ pub(crate) struct SqliteTables {
 impl SqliteDatabase {
     /// The database whose catalog is the file `path`.
     pub(crate) fn new(path: PathBuf) -> Self {
-        let options = SqlitePoolOptions::new().max_connections(1);
+        let options = pool(1);
         let lock = Lock::new(path.with_extension("lock"));
         let durable = durable(file(path.clone()));
         Self { catalog: options.connect_lazy_with(file(path.clone())), durable, path, lock }
+    }
+
+    /// The file of the catalog.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// The file of the generation `number`: beside the catalog.
@@ -86,8 +94,7 @@ fn file(path: PathBuf) -> SqliteConnectOptions {
 impl SqliteTables {
     async fn open(path: PathBuf) -> Result<Self, DatabaseError> {
         let options = file(path);
-        let writer =
-            SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
+        let writer = pool(1).connect_with(options.clone()).await?;
         sqlx::migrate!("migrations/sqlite/generation").run(&writer).await?;
         let (readers, searchers) = (readers(&options), searchers(options.clone()));
         Ok(Self { writer, durable: durable(options), readers, searchers })
@@ -100,18 +107,26 @@ impl SqliteTables {
     }
 }
 
+/// At most `connections`. One that still counts a transaction while nobody uses it is replaced: SQLite ends a transaction by
+/// itself when the disk is full or fails, and the connection, which does not notice, would begin none any more.
+fn pool(connections: u32) -> SqlitePoolOptions {
+    SqlitePoolOptions::new().max_connections(connections).before_acquire(|connection, _| {
+        let is_usable = !connection.is_in_transaction();
+        Box::pin(async move { Ok(is_usable) })
+    })
+}
+
 fn durable(options: SqliteConnectOptions) -> SqlitePool {
-    let pool = SqlitePoolOptions::new().max_connections(1);
-    pool.connect_lazy_with(options.synchronous(SqliteSynchronous::Full))
+    pool(1).connect_lazy_with(options.synchronous(SqliteSynchronous::Full))
 }
 
 fn readers(options: &SqliteConnectOptions) -> SqlitePool {
-    let pool = SqlitePoolOptions::new().max_connections(READERS);
-    pool.connect_lazy_with(options.clone().read_only(true).pragma("cache_size", READER_CACHE))
+    pool(READERS)
+        .connect_lazy_with(options.clone().read_only(true).pragma("cache_size", READER_CACHE))
 }
 
 fn searchers(options: SqliteConnectOptions) -> SqlitePool {
-    let pool = SqlitePoolOptions::new().max_connections(SEARCHERS).acquire_timeout(SEARCH_PATIENCE);
+    let pool = pool(SEARCHERS).acquire_timeout(SEARCH_PATIENCE);
     pool.connect_lazy_with(options.read_only(true).pragma("cache_size", READER_CACHE))
 }
 

@@ -2,7 +2,11 @@ mod origin;
 mod redriving;
 mod watch;
 
-use std::{error::Error, future::Future, time::Instant};
+use std::{
+    error::Error,
+    future::Future,
+    time::{Duration, Instant},
+};
 
 use eventsourcing::{RecordedEvent, StoreError, StreamIdentity};
 use tokio_util::sync::CancellationToken;
@@ -17,6 +21,10 @@ use crate::{
 
 /// How many events one transaction takes at most.
 const MAX_BATCH: usize = 500;
+
+/// The pauses between attempts: short ones, since only its own database and the stream are asked, and whatever kept it from
+/// writing shall be over within seconds of its cause.
+const PAUSES: Backoff = Backoff { base: Duration::from_millis(100), max: Duration::from_secs(2) };
 
 /// An event that can never be applied.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -167,7 +175,7 @@ impl<P: Projector> Runner<'_, P> {
             };
             failures += 1;
             self.metrics.retried();
-            let pause = Backoff::default().pause(failures);
+            let pause = PAUSES.pause(failures);
             if let Some(held_back) = warnings.pass() {
                 tracing::warn!(
                     consumer = P::NAME,

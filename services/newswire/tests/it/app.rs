@@ -40,21 +40,34 @@ impl Response {
 impl App {
     /// Starts it and waits until it is ready.
     pub async fn start() -> Self {
-        Self::start_with(None, false).await
+        Self::start_with(folder(), None, false).await
     }
 
     /// Starts it with its articles in a database.
     pub async fn start_on_postgres() -> Self {
-        Self::start_with(Some(PostgresServer::start().await), true).await
+        Self::start_with(folder(), Some(PostgresServer::start().await), true).await
     }
 
     /// With the read model in a database, and the articles in the stream.
     pub async fn start_with_projection_on_postgres() -> Self {
-        Self::start_with(Some(PostgresServer::start().await), false).await
+        Self::start_with(folder(), Some(PostgresServer::start().await), false).await
     }
 
-    async fn start_with(postgres: Option<PostgresServer>, articles_too: bool) -> Self {
-        let dir = tempfile::tempdir().expect("a temporary folder");
+    /// Starts it with what it keeps under `data/part` in `place`; an empty `part` is all of it.
+    pub async fn start_with_data_in(place: &Path, part: &str) -> Self {
+        let dir = folder();
+        let link = dir.path().join("data").join(part);
+        let link = link.components().collect::<PathBuf>();
+        fs::create_dir_all(link.parent().expect("a folder")).expect("a folder");
+        std::os::unix::fs::symlink(place, link).expect("a link");
+        Self::start_with(dir, None, false).await
+    }
+
+    async fn start_with(
+        dir: TempDir,
+        postgres: Option<PostgresServer>,
+        articles_too: bool,
+    ) -> Self {
         let (http, nats) = (free_port(), free_port());
         let (client, token) = (http_client(), String::new());
         let mut app = Self { dir, http, nats, child: None, postgres, articles_too, client, token };
@@ -102,6 +115,11 @@ impl App {
             }
         }
         command
+    }
+
+    /// The token of ann.
+    pub fn token(&self) -> &str {
+        &self.token
     }
 
     /// A token.
@@ -194,6 +212,10 @@ impl Drop for App {
             let _ = child.wait();
         }
     }
+}
+
+fn folder() -> TempDir {
+    tempfile::tempdir().expect("a temporary folder")
 }
 
 /// The messages in the mail folder of an installation.

@@ -4,8 +4,9 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 use reqwest::StatusCode;
@@ -23,58 +24,95 @@ pub enum Heard {
 
 /// Posts articles, each once and without a key, and notes what it hears.
 pub struct Driver {
-    stop: Arc<AtomicBool>,
-    heard: Arc<Mutex<BTreeMap<String, Heard>>>,
+    shared: Arc<Shared>,
     tasks: Vec<tokio::task::JoinHandle<()>>,
+}
+
+#[derive(Default)]
+struct Shared {
+    stop: AtomicBool,
+    heard: Mutex<BTreeMap<String, Heard>>,
+    acknowledged: AtomicUsize,
+    refused: AtomicUsize,
+    position: AtomicU64,
+}
+
+impl Shared {
+    fn note(&self, title: String, heard: Heard) {
+        match heard {
+            Heard::Acknowledged(position) => {
+                self.position.fetch_max(position, Ordering::SeqCst);
+                self.acknowledged.fetch_add(1, Ordering::SeqCst);
+            }
+            Heard::Unknown => drop(self.refused.fetch_add(1, Ordering::SeqCst)),
+        }
+        self.heard.lock().expect("unpoisoned").insert(title, heard);
+    }
 }
 
 impl Driver {
     /// Posts to `url` with `token`, four at a time.
     pub fn start(url: &str, token: &str) -> Self {
-        let stop = Arc::new(AtomicBool::new(false));
-        let heard = Arc::new(Mutex::new(BTreeMap::new()));
-        let tasks = (0..4)
-            .map(|lane| {
-                let (stop, heard) = (stop.clone(), heard.clone());
-                let (url, token) = (format!("{url}/api/articles"), token.to_owned());
-                tokio::spawn(async move {
-                    let client = http_client();
-                    let mut number = 0;
-                    while !stop.load(Ordering::Relaxed) {
-                        let title = format!("{lane}.{number}");
-                        let body = json!({ "title": title, "content": "C" });
-                        let sent = client.post(&url).bearer_auth(&token).json(&body).send().await;
-                        let outcome = match sent {
-                            Ok(response) if response.status() == StatusCode::CREATED => {
-                                let position = &response.headers()["newswire-position"];
-                                let position = position.to_str().expect("ASCII").parse();
-                                Heard::Acknowledged(position.expect("a number"))
-                            }
-                            _ => Heard::Unknown,
-                        };
-                        heard.lock().expect("unpoisoned").insert(title, outcome);
-                        number += 1;
-                    }
-                })
-            })
-            .collect();
-        Self { stop, heard, tasks }
+        Self::start_with_pauses(url, token, Duration::ZERO)
+    }
+
+    /// The same, with a `pause` behind each.
+    pub fn start_with_pauses(url: &str, token: &str, pause: Duration) -> Self {
+        let shared = Arc::new(Shared::default());
+        let lane = |lane| {
+            let (url, token) = (format!("{url}/api/articles"), token.to_owned());
+            tokio::spawn(post(lane, url, token, pause, shared.clone()))
+        };
+        let tasks = (0..4).map(lane).collect();
+        Self { shared, tasks }
     }
 
     /// How many were acknowledged by now.
     pub fn acknowledged(&self) -> usize {
-        let heard = self.heard.lock().expect("unpoisoned");
-        heard.values().filter(|heard| matches!(heard, Heard::Acknowledged(_))).count()
+        self.shared.acknowledged.load(Ordering::SeqCst)
+    }
+
+    /// How many were not.
+    pub fn refused(&self) -> usize {
+        self.shared.refused.load(Ordering::SeqCst)
+    }
+
+    /// The last position that was acknowledged.
+    pub fn position(&self) -> u64 {
+        self.shared.position.load(Ordering::SeqCst)
     }
 
     /// Stops and tells what was heard.
     pub async fn finish(self) -> BTreeMap<String, Heard> {
-        self.stop.store(true, Ordering::Relaxed);
+        self.shared.stop.store(true, Ordering::SeqCst);
         for task in self.tasks {
             task.await.expect("no panic");
         }
-        let heard = self.heard.lock().expect("unpoisoned");
+        let heard = self.shared.heard.lock().expect("unpoisoned");
         heard.clone()
+    }
+}
+
+async fn post(lane: u32, url: String, token: String, pause: Duration, shared: Arc<Shared>) {
+    let client = http_client();
+    let mut number = 0;
+    while !shared.stop.load(Ordering::SeqCst) {
+        let title = format!("{lane}.{number}");
+        let body = json!({ "title": title, "content": "C" });
+        let sent = client.post(&url).bearer_auth(&token).json(&body).send().await;
+        let heard = match sent {
+            Ok(response) if response.status() == StatusCode::CREATED => {
+                let position = &response.headers()["newswire-position"];
+                let position = position.to_str().expect("ASCII").parse();
+                Heard::Acknowledged(position.expect("a number"))
+            }
+            _ => Heard::Unknown,
+        };
+        shared.note(title, heard);
+        number += 1;
+        if !pause.is_zero() {
+            tokio::time::sleep(pause).await;
+        }
     }
 }
 

@@ -8,6 +8,7 @@ mod children;
 mod dead;
 mod dead_over_http;
 mod foreign;
+mod full_disk;
 mod hostile;
 mod importing;
 mod kill;

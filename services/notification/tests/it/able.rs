@@ -36,6 +36,17 @@ async fn a_mail_server_that_is_away_is_said_and_its_return_is_noticed() {
 }
 
 #[tokio::test]
+async fn a_folder_for_the_record_is_made_without_one_for_mail() {
+    let (server, folder, context) =
+        (NatsServer::provisioned().await, folder(), test_support::context());
+    let (sink, data) = (MailSink::start().await, folder.path().join("not/there/yet"));
+    let lifecycle = start_in(context.clone(), &server, &data, &sink.url());
+    ready(&context).await;
+    assert!(data.join("notifications.db").is_file());
+    lifecycle.finish().await.expect("an orderly end");
+}
+
+#[tokio::test]
 async fn a_record_or_folder_that_cannot_be_written_is_said_and_heals() {
     let (server, folder, context) =
         (NatsServer::provisioned().await, folder(), test_support::context());

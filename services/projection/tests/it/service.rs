@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use test_support::{NatsServer, eventually, ready};
 
 pub(crate) struct TestService {
-    context: Context,
+    pub(crate) context: Context,
     client: RequestClient,
 }
 
@@ -93,7 +93,7 @@ impl TestService {
     }
 }
 
-fn run(server: &NatsServer, data_dir: &Path, projection: ProjectionSettings) -> Context {
+pub(crate) fn run(server: &NatsServer, data_dir: &Path, projection: ProjectionSettings) -> Context {
     let context = test_support::context();
     let settings = Settings {
         data_dir: data_dir.to_owned(),
