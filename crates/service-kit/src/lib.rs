@@ -9,6 +9,7 @@ pub mod admin;
 pub mod auth;
 pub mod health;
 pub mod http;
+pub mod json;
 pub mod lifecycle;
 pub mod output;
 pub mod settings;
@@ -16,6 +17,6 @@ pub mod start;
 pub mod telemetry;
 
 pub use health::Health;
-pub use http::{problem::Problem, site::Site};
+pub use http::{origins::Origins, problem::Problem, site::Site};
 pub use lifecycle::Lifecycle;
 pub use start::{Context, start};
