@@ -1,6 +1,7 @@
 //! HTTP: serving with limits and deadlines, problems, correlation.
 
 pub mod client_address;
+pub mod origins;
 pub mod problem;
 pub mod request_context;
 pub mod server;

@@ -10,6 +10,7 @@ pub mod auth;
 pub mod files;
 pub mod health;
 pub mod http;
+pub mod json;
 pub mod lifecycle;
 pub mod output;
 pub mod settings;
@@ -17,6 +18,6 @@ pub mod start;
 pub mod telemetry;
 
 pub use health::Health;
-pub use http::{problem::Problem, site::Site};
+pub use http::{origins::Origins, problem::Problem, site::Site};
 pub use lifecycle::Lifecycle;
 pub use start::{Context, start};

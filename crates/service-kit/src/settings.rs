@@ -13,7 +13,7 @@ use std::{
 use config::{Config, Environment, File, FileFormat, Map, Value, ValueKind};
 use serde::{Deserialize, de::DeserializeOwned};
 
-use crate::http::client_address::TrustedProxies;
+use crate::http::{client_address::TrustedProxies, origins::Origins};
 
 /// The documented defaults.
 pub const DEFAULTS: &str = include_str!("../../../deploy/newswire.toml");
@@ -175,6 +175,8 @@ pub struct HttpSettings {
     pub max_body_bytes: usize,
     /// Whose word is taken about where a request comes from.
     pub trusted_proxies: TrustedProxies,
+    /// The web origins whose pages may use the API.
+    pub allowed_origins: Origins,
 }
 
 /// `[admin]`
@@ -219,6 +221,18 @@ mod tests {
         let settings = from("[http]\nlisten = \"127.0.0.1:1\"").expect("valid");
         assert_eq!(settings.http.listen.port(), 1);
         assert_eq!(settings.admin.listen.port(), 9180);
+    }
+
+    #[test]
+    fn origins_are_a_list_or_a_text_with_commas() {
+        for value in ["[\"https://a\", \"http://b:1\"]", "\"https://a, http://b:1\""] {
+            let settings = from(&format!("[http]\nallowed_origins = {value}")).expect("valid");
+            let origins = settings.http.allowed_origins;
+            assert!(origins.allows("https://a") && origins.allows("http://b:1"), "{value}");
+        }
+        assert!(from("").expect("valid").http.allowed_origins.is_empty());
+        let error = from("[http]\nallowed_origins = [\"*\"]").expect_err("no origin").to_string();
+        assert!(error.contains("allowed_origins") && error.contains('*'), "{error}");
     }
 
     #[test]

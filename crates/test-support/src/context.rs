@@ -1,6 +1,6 @@
 use service_kit::{
-    Context, Health, Lifecycle, Site, auth::AuthSettings, http::client_address::TrustedProxies,
-    settings::HttpSettings,
+    Context, Health, Lifecycle, Origins, Site, auth::AuthSettings,
+    http::client_address::TrustedProxies, settings::HttpSettings,
 };
 
 use crate::{PATIENCE, eventually};
@@ -17,6 +17,7 @@ pub fn context() -> Context {
         request_timeout_ms: 10_000,
         max_body_bytes: 256 * 1024,
         trusted_proxies: TrustedProxies::default(),
+        allowed_origins: Origins::default(),
     };
     let site = Site::new(http, lifecycle.clone(), health.clone());
     Context { lifecycle, health, site }

@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use contracts::article::{self, ArticleEvent};
 use eventsourcing::{RecordedEvent, StreamIdentity};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json, value::RawValue};
+use serde_json::{Value, value::RawValue};
+use service_kit::json;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
@@ -32,11 +33,7 @@ pub(crate) enum ClientFrame {
 impl ClientFrame {
     /// The frame that `text` is; otherwise why it is none.
     pub(crate) fn read(text: &str) -> Result<Self, String> {
-        // The derived decoding takes an array of the members' values as well.
-        if !text.trim_start().starts_with('{') {
-            return Err("a JSON object was expected".to_owned());
-        }
-        serde_json::from_str(text).map_err(|error| error.to_string())
+        json::read(text.as_bytes()).map_err(|error| error.to_string())
     }
 }
 
@@ -60,21 +57,23 @@ impl ServerFrame<'_> {
     /// The frame as text.
     pub(crate) fn text(&self) -> Utf8Bytes {
         let value: Value = match self {
-            Self::Subscribed { topics, stream, position, recovered } => json!({
+            Self::Subscribed { topics, stream, position, recovered } => serde_json::json!({
                 "type": "subscribed", "topics": topics, "stream": stream, "position": position,
                 "recovered": recovered,
             }),
-            Self::Unsubscribed { topics } => json!({ "type": "unsubscribed", "topics": topics }),
-            Self::Authenticated { user_id, expires_at } => json!({
+            Self::Unsubscribed { topics } => {
+                serde_json::json!({ "type": "unsubscribed", "topics": topics })
+            }
+            Self::Authenticated { user_id, expires_at } => serde_json::json!({
                 "type": "authenticated", "user_id": user_id,
                 "expires_at": OffsetDateTime::from_unix_timestamp(*expires_at)
                     .ok().and_then(|time| time.format(&Rfc3339).ok()),
             }),
             Self::Error { code, detail } => {
-                json!({ "type": "error", "code": code, "detail": detail })
+                serde_json::json!({ "type": "error", "code": code, "detail": detail })
             }
-            Self::Pong => json!({ "type": "pong" }),
-            Self::Bye { reason, reconnect_after_ms } => json!({
+            Self::Pong => serde_json::json!({ "type": "pong" }),
+            Self::Bye { reason, reconnect_after_ms } => serde_json::json!({
                 "type": "bye", "reason": reason, "reconnect_after_ms": reconnect_after_ms,
             }),
         };

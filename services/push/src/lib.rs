@@ -17,7 +17,7 @@ use messaging::{
 };
 use serde::Deserialize;
 use service_kit::{
-    Context, Lifecycle,
+    Context, Lifecycle, Origins,
     auth::{AuthSettings, Tokens},
 };
 use tokio::sync::Semaphore;
@@ -42,8 +42,17 @@ pub struct Settings {
     pub nats: NatsSettings,
     /// How tokens are checked.
     pub auth: AuthSettings,
+    /// What it needs of the public address.
+    pub http: WebSettings,
     /// Its own section.
     pub push: PushSettings,
+}
+
+/// What a socket needs of `[http]`.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub struct WebSettings {
+    /// The web origins whose pages may open a socket, beside its own.
+    pub allowed_origins: Origins,
 }
 
 /// `[push]`
@@ -77,6 +86,7 @@ struct Push {
     hub: Arc<Hub>,
     feed: Feed,
     tokens: Arc<Tokens>,
+    origins: Origins,
     lifecycle: Lifecycle,
     settings: PushSettings,
     places: Arc<Places>,
@@ -103,6 +113,7 @@ pub async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
         hub: hub.clone(),
         feed: feed.clone(),
         tokens,
+        origins: settings.http.allowed_origins,
         lifecycle: context.lifecycle.clone(),
         settings: settings.push,
         places: Arc::new(Places::new(&settings.push)),

@@ -6,6 +6,7 @@ mod end;
 mod frames;
 mod handshake;
 mod incoming;
+mod origin;
 mod subscription;
 mod user;
 
@@ -47,6 +48,9 @@ pub(crate) async fn upgrade(State(push): State<Push>, mut request: Request) -> R
         Ok(accept) => accept,
         Err(problem) => return problem.into_response(),
     };
+    if let Err(problem) = origin::check(&parts.headers, &push.origins) {
+        return problem.into_response();
+    }
     let user =
         match push.tokens.check_headers(&parts.headers).map(|claims| claims.as_ref().map(User::of))
         {

@@ -12,7 +12,7 @@ use tokio::{
 };
 
 use super::{client_address::TrustedProxies, request_context::RequestContext};
-use crate::{Health, Lifecycle, Site, settings::HttpSettings};
+use crate::{Health, Lifecycle, Origins, Site, settings::HttpSettings};
 
 /// The client library leaves the choice of the TLS provider to its user.
 fn client() -> reqwest::Client {
@@ -40,6 +40,7 @@ async fn site(routes: Router) -> TestSite {
         request_timeout_ms: 300,
         max_body_bytes: 1024,
         trusted_proxies: TrustedProxies::default(),
+        allowed_origins: Origins::default(),
     };
     let lifecycle = Lifecycle::new(Duration::from_secs(5));
     let site = Site::new(settings, lifecycle.clone(), ready());

@@ -1,16 +1,28 @@
 use eventsourcing::FieldError;
-use serde::Deserialize;
+use serde::{Deserialize, de::IgnoredAny};
 use service_kit::Problem;
 
 use crate::reply;
 
-/// The body of a POST or PUT. Members that it does not have are ignored, so a client may send back what it got.
+/// The body of a POST or PUT. A client may send back an article as it got it, so what only we say of one is passed over;
+/// any other member is refused: a slip of the pen in `slug` or `tags` would leave them as they are.
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct ArticleBody {
     title: Option<String>,
     content: Option<String>,
     slug: Option<String>,
     tags: Option<Vec<String>>,
+    #[serde(rename = "id")]
+    _id: Option<IgnoredAny>,
+    #[serde(rename = "author_id")]
+    _author_id: Option<IgnoredAny>,
+    #[serde(rename = "version")]
+    _version: Option<IgnoredAny>,
+    #[serde(rename = "created_at")]
+    _created_at: Option<IgnoredAny>,
+    #[serde(rename = "updated_at")]
+    _updated_at: Option<IgnoredAny>,
 }
 
 /// A body with all that must be in it. What the fields must be is the domain's to say.

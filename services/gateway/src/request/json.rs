@@ -4,7 +4,10 @@ use axum::{
     http::{HeaderMap, StatusCode, header},
 };
 use serde::de::DeserializeOwned;
-use service_kit::Problem;
+use service_kit::{
+    Problem,
+    json::{self, JsonError},
+};
 
 use crate::reply;
 
@@ -39,18 +42,10 @@ fn is_json(headers: &HeaderMap) -> bool {
 }
 
 fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
-    let mut json = serde_json::Deserializer::from_slice(body);
-    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
-        let path = error.path().to_string();
-        let error = error.into_inner();
-        // A wrong value has a place; broken syntax and a body that is no object do not.
-        if error.is_data() && path != "." {
-            reply::invalid_field(path, &error)
-        } else {
-            reply::malformed(format!("the body is not the JSON that was expected: {error}"))
+    json::read(body).map_err(|error| match error {
+        JsonError::Member { path, detail } => reply::invalid_field(path, &detail),
+        JsonError::Malformed(detail) => {
+            reply::malformed(format!("the body is not the JSON that was expected: {detail}"))
         }
-    })?;
-    json.end()
-        .map_err(|error| reply::malformed(format!("the body goes on after its end: {error}")))?;
-    Ok(value)
+    })
 }

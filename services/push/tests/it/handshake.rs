@@ -112,3 +112,23 @@ async fn each_limit_on_clients_has_its_own_answer() {
         service.lifecycle.finish().await.expect("an orderly end");
     }
 }
+
+#[tokio::test]
+async fn only_pages_of_this_and_of_allowed_origins_open_a_socket() {
+    let service = TestService::start().await;
+    let own = service.url.replace("ws://", "http://").replace("/ws", "");
+    for (origin, status) in [
+        (own.as_str(), "101"),
+        ("https://app.example", "101"),
+        ("https://eve.example", "403"),
+        ("null", "403"),
+    ] {
+        let headers = format!(
+            "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nOrigin: {origin}\r\n"
+        );
+        let (_, head) = Raw::request_with(&service.url, "GET", &headers).await;
+        assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{origin}: {head}");
+    }
+    service.lifecycle.finish().await.expect("an orderly end");
+}

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
-use push::{PushSettings, Settings};
-use service_kit::{Lifecycle, auth::Tokens};
+use push::{PushSettings, Settings, WebSettings};
+use service_kit::{Lifecycle, Origins, auth::Tokens};
 use test_support::{ArticleWriter, NatsServer, ready};
 
 use crate::client::Client;
@@ -38,7 +38,14 @@ impl TestService {
         let context = test_support::context();
         let auth = test_support::auth();
         let tokens = Tokens::new(&auth).expect("a usable key");
-        let settings = Settings { nats: server.settings("push"), auth, push };
+        let settings = Settings {
+            nats: server.settings("push"),
+            auth,
+            http: WebSettings {
+                allowed_origins: Origins::new(["https://app.example"]).expect("exact"),
+            },
+            push,
+        };
         context.lifecycle.run("push", push::run(settings, context.clone()));
         ready(&context).await;
         let address = context.site.address().await.expect("the socket is mounted");
