@@ -14,6 +14,7 @@ mod postgres;
 mod projector;
 mod queries;
 mod rebuild;
+mod search_text;
 mod settings;
 mod sqlite;
 mod tables;

@@ -19,8 +19,8 @@ use crate::{
 /// The longest reason that is kept, in Unicode scalar values.
 const MAX_REASON: usize = 512;
 
-/// The version of what `fold.rs` makes of the events. Another number says that a rebuild is due.
-pub(crate) const VERSION: i64 = 1;
+/// The version of what `fold.rs`, and `search_text.rs`, make of the events. Another number says that a rebuild is due.
+pub(crate) const VERSION: i64 = 2;
 
 /// A batch was not written.
 #[derive(Debug, thiserror::Error)]

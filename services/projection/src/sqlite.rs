@@ -24,7 +24,7 @@ use sqlx::{
 use self::lock::Lock;
 use crate::tables::{
     ArticleRow, AuthorRow, Changes, DatabaseError, DayRow, Found, ListPage, SearchPage, Seen,
-    Skipped, Step, Tables,
+    Skipped, Step, Tables, migrations,
 };
 
 /// Reads that run at once.
@@ -95,7 +95,7 @@ impl SqliteTables {
     async fn open(path: PathBuf) -> Result<Self, DatabaseError> {
         let options = file(path);
         let writer = pool(1).connect_with(options.clone()).await?;
-        sqlx::migrate!("migrations/sqlite/generation").run(&writer).await?;
+        migrations(sqlx::migrate!("migrations/sqlite/generation")).run(&writer).await?;
         let (readers, searchers) = (readers(&options), searchers(options.clone()));
         Ok(Self { writer, durable: durable(options), readers, searchers })
     }

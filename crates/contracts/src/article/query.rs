@@ -33,7 +33,7 @@ pub struct ListArticles {
 /// Asks `queries.article.search` for articles with all words of a text, best first; answered with a [`SearchPage`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SearchArticles {
-    /// 1 to 200 characters; the first 16 words count.
+    /// 1 to 200 characters; every word of them counts.
     pub text: String,
     /// Only those of this author.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -14,6 +14,9 @@ pub(super) async fn run<D: Database>(database: &D) {
     words_are_found_where_they_are_now(database).await;
     the_best_is_found_first(database).await;
     nothing_that_is_looked_for_is_an_error(database).await;
+    writing_without_spaces_is_found(database).await;
+    characters_that_nobody_sees_split_no_words(database).await;
+    every_word_counts(database).await;
     authors_and_days_are_counted(database).await;
     what_is_found_is_what_there_is(database).await;
 }
@@ -134,6 +137,98 @@ async fn nothing_that_is_looked_for_is_an_error<D: Database>(database: &D) {
     let none = SearchPage { limit: 1, ..SearchPage::default() };
     assert!(tables.search(&none).await.expect("the tables").data.hits.is_empty());
     assert_eq!(found(&tables, "plain").await, ["T"]);
+    tables.close().await;
+}
+
+/// What the first hit for `words` shows.
+async fn snippet<T: Tables>(tables: &T, words: &str) -> String {
+    let words = words.split(' ').map(str::to_owned).collect();
+    let page = SearchPage { words, limit: 1, ..SearchPage::default() };
+    let hits = tables.search(&page).await.expect("the tables").data.hits;
+    hits.into_iter().next().expect("a hit").snippet
+}
+
+async fn writing_without_spaces_is_found<D: Database>(database: &D) {
+    let tables = super::tables(database).await;
+    let mut story = Story::default();
+    story.create("ann", "ja", "明日の東京都の天気予報です。傘は要りません。", &[]);
+    story.create("ann", "zh", "今天北京的天气很好，适合出门。", &[]);
+    story.create("ann", "ko", "서울날씨예보, 오늘은 맑습니다", &[]);
+    story.create("ann", "mixed", "Rust入門2026年版と実践テスト", &[]);
+    let changed = story.create("ann", "changed", "吾輩は猫である", &[]);
+    story.create("ann", "京都観光", "in the title", &[]);
+    story.create(
+        "ann",
+        "narrow",
+        "ﾃｽﾄとＴＥＳＴ, \u{1112}\u{1161}\u{11ab}\u{1100}\u{1173}\u{11af}",
+        &[],
+    );
+    story.tell(&tables, 3).await;
+    for (words, titles) in [
+        ("天気", &["ja"][..]),
+        ("東京 予報", &["ja"]),
+        ("天気予報です", &["ja"]),
+        ("気天", &[]),
+        ("東京都天気", &[]),
+        ("天气", &["zh"]),
+        ("北京 天气很好", &["zh"]),
+        ("날씨", &["ko"]),
+        ("예보 오늘", &["ko"]),
+        ("rust", &["mixed"]),
+        ("入門", &["mixed"]),
+        ("Rust入門", &["mixed"]),
+        ("2026年", &["mixed"]),
+        ("門2026", &["mixed"]),
+        ("猫", &["changed"]),
+        ("京都観光", &["京都観光"]),
+        ("テスト", &["narrow", "mixed"]),
+        ("test", &["narrow"]),
+        ("한글", &["narrow"]),
+    ] {
+        let mut found = found(&tables, words).await;
+        found.sort_unstable_by_key(|title| title != "narrow");
+        assert_eq!(found, titles, "{words}");
+    }
+    for (words, seen) in [
+        ("気予", "\u{1}気予\u{2}報です。"),
+        ("天気予報", "\u{1}天気予報\u{2}です。"),
+        ("Rust 年版", "\u{1}Rust\u{2}入門2026\u{1}年版\u{2}と実践テスト"),
+        ("京都観", "\u{1}京都観\u{2}光"),
+    ] {
+        let snippet = snippet(&tables, words).await;
+        assert!(snippet.contains(seen), "{words}: {snippet:?}");
+    }
+    story.push(changed, &updated("changed", "吾輩は犬である", None));
+    story.tell(&tables, 3).await;
+    assert_eq!(found(&tables, "は猫").await, [""; 0]);
+    assert_eq!(found(&tables, "は犬").await, ["changed"]);
+    tables.close().await;
+}
+
+async fn characters_that_nobody_sees_split_no_words<D: Database>(database: &D) {
+    let tables = super::tables(database).await;
+    let mut story = Story::default();
+    story.create("ann", "soft", "Donau\u{ad}dampf\u{200b}schiff\u{2060}fahrt", &[]);
+    story.create("ann", "plain", "Donaudampfschifffahrt", &[]);
+    story.create("ann", "composed", "ein Cafe\u{301}", &[]);
+    story.tell(&tables, 3).await;
+    for words in ["donaudampfschifffahrt", "Donau\u{ad}dampfschiff\u{200d}fahrt"] {
+        assert_eq!(found(&tables, words).await.len(), 2, "{words}");
+    }
+    assert_eq!(found(&tables, "dampf").await, [""; 0]);
+    assert_eq!(found(&tables, "café").await, ["composed"]);
+    tables.close().await;
+}
+
+async fn every_word_counts<D: Database>(database: &D) {
+    let tables = super::tables(database).await;
+    let mut story = Story::default();
+    let words: Vec<_> = (0..100).map(|number| number.to_string()).collect();
+    story.create("ann", "all", &words.join(" "), &[]);
+    story.create("ann", "all but the last", &words[..99].join(" "), &[]);
+    story.tell(&tables, 3).await;
+    assert_eq!(found(&tables, &words.join(" ")).await, ["all"]);
+    assert_eq!(found(&tables, &words[..99].join(" ")).await.len(), 2);
     tables.close().await;
 }
 

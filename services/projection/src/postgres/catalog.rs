@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::{CATALOG, PostgresDatabase, PostgresTables, in_schema, in_time};
 use crate::{
     catalog::{Database, Generation, GenerationRow, State},
-    tables::DatabaseError,
+    tables::{DatabaseError, migrations},
     time::now,
 };
 
@@ -83,7 +83,7 @@ impl Database for PostgresDatabase {
 
     async fn prepare(&self, version: i64) -> Result<(), DatabaseError> {
         self.make(CATALOG).await?;
-        sqlx::migrate!("migrations/postgres/catalog").run(&self.catalog).await?;
+        migrations(sqlx::migrate!("migrations/postgres/catalog")).run(&self.catalog).await?;
         let mut transaction = self.locked().await?;
         // A conflict of two replicas would use up a number all the same.
         sqlx::query(
@@ -212,7 +212,7 @@ impl Database for PostgresDatabase {
         let schema = Self::schema(number);
         self.make(&schema).await?;
         let tables = PostgresTables::new(&self.options, &schema);
-        sqlx::migrate!("migrations/postgres/generation").run(&tables.writer).await?;
+        migrations(sqlx::migrate!("migrations/postgres/generation")).run(&tables.writer).await?;
         Ok(tables)
     }
 

@@ -3,7 +3,10 @@
 use sqlx::{PgPool, Postgres, QueryBuilder};
 
 use super::read::{SUMMARY, begin};
-use crate::tables::{DatabaseError, Found, MARKS, SearchPage, Seen};
+use crate::{
+    search_text::{Phrase, piece_length, readable},
+    tables::{DatabaseError, Found, Hit, MARKS, SearchPage, Seen},
+};
 
 pub(super) async fn search(
     searchers: &PgPool,
@@ -16,7 +19,10 @@ pub(super) async fn search(
         let newest = "SELECT coalesce(max(created_position), 0) FROM articles";
         sqlx::query_scalar(newest).fetch_one(&mut *tables).await?
     };
-    let hits = query(page, newest).build_query_as().fetch_all(&mut *tables).await?;
+    let mut hits: Vec<Hit> = query(page, newest).build_query_as().fetch_all(&mut *tables).await?;
+    for hit in &mut hits {
+        hit.snippet = readable(&hit.snippet);
+    }
     tables.rollback().await?;
     Ok(Seen { position, data: Found { newest, hits } })
 }
@@ -46,10 +52,17 @@ fn query(page: &SearchPage, newest: i64) -> QueryBuilder<Postgres> {
     query.push(") SELECT ").push(SUMMARY.replace("articles.", "")).push(", ts_headline('simple', ");
     // The content, unless only the title has the words.
     query.push(
-        "CASE WHEN to_tsvector('simple', left(content, 50000)) @@ query THEN left(content, 50000) ELSE title END, query, ",
+        "CASE WHEN to_tsvector('simple', body) @@ query THEN body ELSE coalesce(search_title, title) END, query, ",
     );
-    query.push_bind(format!("StartSel=\"{open}\", StopSel=\"{close}\", MaxWords=24, MinWords=12"));
-    query.push(") AS snippet FROM found, words ORDER BY rank DESC, created_position DESC");
+    let (most, least) = (piece_length(&page.words), piece_length(&page.words) / 2);
+    query.push_bind(format!(
+        "StartSel=\"{open}\", StopSel=\"{close}\", MaxWords={most}, MinWords={least}"
+    ));
+    query.push(
+        ") AS snippet FROM found, words,
+              LATERAL (SELECT coalesce(left(search_content, 150000), left(content, 50000)) AS body) AS bodies
+          ORDER BY rank DESC, created_position DESC",
+    );
     query
 }
 
@@ -57,6 +70,12 @@ fn query(page: &SearchPage, newest: i64) -> QueryBuilder<Postgres> {
 fn phrases(query: &mut QueryBuilder<Postgres>, words: &[String]) {
     query.push("''::tsquery");
     for word in words {
-        query.push(" && phraseto_tsquery('simple', ").push_bind(word.clone()).push(")");
+        let Phrase { words, begins } = Phrase::of(word);
+        query.push(" && (phraseto_tsquery('simple', ").push_bind(words).push(")");
+        if let Some(begins) = begins {
+            // A letter, which is no operator.
+            query.push(" <-> ").push_bind(format!("'{begins}':*")).push("::tsquery");
+        }
+        query.push(")");
     }
 }

@@ -2,7 +2,10 @@
 
 use sqlx::{PgConnection, PgPool};
 
-use crate::tables::{ArticleRow, Changes, DatabaseError, Step};
+use crate::{
+    search_text::searchable,
+    tables::{ArticleRow, Changes, DatabaseError, Step},
+};
 
 /// For what the stream does not bring again.
 const DURABLE: &str = "SET LOCAL synchronous_commit = on";
@@ -62,12 +65,14 @@ async fn articles(tables: &mut PgConnection, rows: &[ArticleRow]) -> Result<(), 
     }
     sqlx::query(
         "INSERT INTO articles (created_position, id, title, content, author_id, slug, tags, version, created_at,
-                               updated_at, deleted)
+                               updated_at, deleted, search_title, search_content)
          SELECT * FROM unnest($1::bigint[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::jsonb[],
-                              $8::bigint[], $9::text[], $10::text[], $11::boolean[])
+                              $8::bigint[], $9::text[], $10::text[], $11::boolean[], $12::text[],
+                              $13::text[])
          ON CONFLICT (created_position) DO UPDATE
          SET title = excluded.title, content = excluded.content, slug = excluded.slug, tags = excluded.tags,
-             version = excluded.version, updated_at = excluded.updated_at, deleted = excluded.deleted",
+             version = excluded.version, updated_at = excluded.updated_at, deleted = excluded.deleted,
+             search_title = excluded.search_title, search_content = excluded.search_content",
     )
     .bind(each(rows, |row| row.created_position))
     .bind(each(rows, |row| row.id))
@@ -80,6 +85,8 @@ async fn articles(tables: &mut PgConnection, rows: &[ArticleRow]) -> Result<(), 
     .bind(each(rows, |row| row.created_at.as_str()))
     .bind(each(rows, |row| row.updated_at.as_str()))
     .bind(each(rows, |row| row.deleted))
+    .bind(each(rows, |row| searchable(&row.title)))
+    .bind(each(rows, |row| searchable(&row.content)))
     .execute(tables)
     .await?;
     Ok(())

@@ -4,9 +4,8 @@ use eventsourcing::Refusal;
 use super::{Fault, FromTables, cursor, page, row, snippet};
 use crate::tables::{DatabaseError, Found, SearchPage, Seen, Tables};
 
-/// The longest text to look for, in Unicode scalar values, and the most words of it that count.
+/// The longest text to look for, in Unicode scalar values. It also bounds how many words there are.
 const MAX_TEXT: usize = 200;
-const MAX_WORDS: usize = 16;
 /// How far the pages go: whoever has not found it by then looks for something else.
 const MAX_OFFSET: i64 = 1000;
 
@@ -68,7 +67,7 @@ impl FromTables for SearchArticles {
 
 fn words(text: &str) -> Vec<String> {
     let words = text.split(|char: char| char.is_whitespace() || char.is_control());
-    words.filter(|word| !word.is_empty()).take(MAX_WORDS).map(str::to_owned).collect()
+    words.filter(|word| !word.is_empty()).map(str::to_owned).collect()
 }
 
 #[cfg(test)]
@@ -79,5 +78,11 @@ mod tests {
     fn words_are_what_white_space_and_control_characters_leave() {
         assert_eq!(words("a\0b  c\t"), ["a", "b", "c"]);
         assert_eq!(words(" \t"), [""; 0]);
+    }
+
+    #[test]
+    fn every_word_of_the_longest_text_counts() {
+        let text = "a ".repeat(MAX_TEXT / 2);
+        assert_eq!(words(&text).len(), MAX_TEXT / 2);
     }
 }

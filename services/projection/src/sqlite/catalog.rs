@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::{SqliteDatabase, SqliteTables};
 use crate::{
     catalog::{Database, Generation, GenerationRow, State},
-    tables::DatabaseError,
+    tables::{DatabaseError, migrations},
     time::now,
 };
 
@@ -15,7 +15,7 @@ impl Database for SqliteDatabase {
     type Tables = SqliteTables;
 
     async fn prepare(&self, version: i64) -> Result<(), DatabaseError> {
-        sqlx::migrate!("migrations/sqlite/catalog").run(&self.catalog).await?;
+        migrations(sqlx::migrate!("migrations/sqlite/catalog")).run(&self.catalog).await?;
         sqlx::query(
             "INSERT INTO generations (version, state, changed_at)
              SELECT ?, 'live', ? WHERE NOT EXISTS (SELECT 1 FROM generations)",

@@ -51,10 +51,14 @@ pub(super) async fn get(
     id: Uuid,
 ) -> Result<Seen<Option<ArticleRow>>, DatabaseError> {
     // One statement sees one state, and is one trip to the database's thread.
-    let row = sqlx::query("SELECT position, articles.* FROM progress LEFT JOIN articles ON id = ?")
-        .bind(id)
-        .fetch_one(readers)
-        .await?;
+    let row = sqlx::query(
+        "SELECT position, created_position, id, title, content, author_id, slug, tags, version, created_at, updated_at,
+                deleted
+         FROM progress LEFT JOIN articles ON id = ?",
+    )
+    .bind(id)
+    .fetch_one(readers)
+    .await?;
     let is_there = row.try_get::<Option<i64>, _>("created_position")?.is_some();
     let data = if is_there { Some(ArticleRow::from_row(&row)?) } else { None };
     Ok(Seen { position: number(row.try_get("position")?)?, data })

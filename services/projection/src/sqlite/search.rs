@@ -5,7 +5,10 @@ use std::time::{Duration, Instant};
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection, SqlitePool};
 
 use super::read::{SUMMARY, begin};
-use crate::tables::{DatabaseError, Found, MARKS, SearchPage, Seen};
+use crate::{
+    search_text::{Phrase, piece_length, readable},
+    tables::{DatabaseError, Found, Hit, MARKS, SearchPage, Seen},
+};
 
 /// How long a search may take, waiting included: longer, and nobody waits for its answer any more.
 const MAX_TIME: Duration = Duration::from_secs(5);
@@ -44,7 +47,10 @@ async fn search_on(
         let newest = "SELECT coalesce(max(created_position), 0) FROM articles";
         sqlx::query_scalar(newest).fetch_one(&mut *tables).await?
     };
-    let hits = query(page, newest).build_query_as().fetch_all(&mut *tables).await?;
+    let mut hits: Vec<Hit> = query(page, newest).build_query_as().fetch_all(&mut *tables).await?;
+    for hit in &mut hits {
+        hit.snippet = readable(&hit.snippet);
+    }
     Ok(Seen { position, data: Found { newest, hits } })
 }
 
@@ -52,8 +58,9 @@ fn query(page: &SearchPage, newest: i64) -> QueryBuilder<Sqlite> {
     let [open, close] = MARKS.map(|mark| mark.to_string());
     let mut query = QueryBuilder::new("SELECT ");
     query.push(SUMMARY).push(", snippet(articles_search, -1, ");
-    query.push_bind(open).push(", ").push_bind(close).push(
-        ", '…', 24) AS snippet FROM articles_search
+    query.push_bind(open).push(", ").push_bind(close).push(", '…', ");
+    query.push_bind(piece_length(&page.words)).push(
+        ") AS snippet FROM articles_search
          JOIN articles ON created_position = articles_search.rowid
          WHERE articles_search MATCH ",
     );
@@ -75,9 +82,16 @@ fn query(page: &SearchPage, newest: i64) -> QueryBuilder<Sqlite> {
 
 /// Every word must be there. In quotes nothing of it is an operator.
 fn phrases(words: &[String]) -> String {
-    let phrases: Vec<String> =
-        words.iter().map(|word| format!("\"{}\"", word.replace('"', "\"\""))).collect();
+    let phrases: Vec<String> = words.iter().map(|word| phrase(&Phrase::of(word))).collect();
     if phrases.is_empty() { "\"\"".to_owned() } else { phrases.join(" ") }
+}
+
+fn phrase(phrase: &Phrase) -> String {
+    let words = phrase.words.replace('"', "\"\"");
+    match phrase.begins {
+        None => format!("\"{words}\""),
+        Some(begins) => format!("\"{words}{begins}\" *"),
+    }
 }
 
 #[cfg(test)]
@@ -91,7 +105,7 @@ mod tests {
         let tables = SqliteTables::open(folder.path().join("tables.db")).await.expect("opened");
         for statement in [
             "WITH RECURSIVE numbers (number) AS (SELECT 1 UNION ALL SELECT number + 1 FROM numbers LIMIT 5000)
-             INSERT INTO articles SELECT number, randomblob(16), 'T', 'the', 'ann', NULL, '[]', 1, '', '', 0 FROM numbers",
+             INSERT INTO articles SELECT number, randomblob(16), 'T', 'the', 'ann', NULL, '[]', 1, '', '', 0, NULL, NULL FROM numbers",
             "INSERT INTO articles_search (articles_search) VALUES ('rebuild')",
         ] {
             sqlx::query(statement).execute(&tables.writer).await.expect("executed");

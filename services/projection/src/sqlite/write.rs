@@ -1,8 +1,13 @@
 //! Writing a batch: a few statements, however many events it has.
 
+use std::borrow::Cow;
+
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection, SqlitePool};
 
-use crate::tables::{ArticleRow, Changes, DatabaseError, Step};
+use crate::{
+    search_text::searchable,
+    tables::{ArticleRow, Changes, DatabaseError, Step},
+};
 
 /// How many rows one statement writes. Few different sizes, so that statements are prepared once.
 const PIECES: [usize; 3] = [64, 8, 1];
@@ -50,7 +55,7 @@ pub(super) async fn commit(
 /// The search has to be told the words that it shall forget, while they are still there.
 async fn unindex(tables: &mut SqliteConnection, articles: &[i64]) -> Result<(), DatabaseError> {
     let forget = "INSERT INTO articles_search (articles_search, rowid, title, content)
-                  SELECT 'delete', created_position, title, content FROM articles WHERE created_position IN ";
+                  SELECT 'delete', created_position, title, content FROM live_articles WHERE created_position IN ";
     each_of(tables, forget, articles).await
 }
 
@@ -63,18 +68,23 @@ async fn index(
         let mut query =
             QueryBuilder::<Sqlite>::new("INSERT INTO articles_search (rowid, title, content) ");
         query.push_values(rows, |mut values, row| {
-            values.push_bind(row.created_position).push_bind(&row.title).push_bind(&row.content);
+            let [title, content] = [&row.title, &row.content].map(|text| as_searched(text));
+            values.push_bind(row.created_position).push_bind(title).push_bind(content);
         });
         query.build().execute(&mut *tables).await?;
     }
     Ok(())
 }
 
+fn as_searched(text: &str) -> Cow<'_, str> {
+    searchable(text).map_or(Cow::Borrowed(text), Cow::Owned)
+}
+
 async fn articles(tables: &mut SqliteConnection, rows: &[ArticleRow]) -> Result<(), DatabaseError> {
     for rows in pieces(rows) {
         let mut query = QueryBuilder::<Sqlite>::new(
             "INSERT INTO articles (created_position, id, title, content, author_id, slug, tags, version,
-                                   created_at, updated_at, deleted) ",
+                                   created_at, updated_at, deleted, search_title, search_content) ",
         );
         query.push_values(rows, |mut values, row| {
             values
@@ -88,12 +98,15 @@ async fn articles(tables: &mut SqliteConnection, rows: &[ArticleRow]) -> Result<
                 .push_bind(row.version)
                 .push_bind(&row.created_at)
                 .push_bind(&row.updated_at)
-                .push_bind(row.deleted);
+                .push_bind(row.deleted)
+                .push_bind(searchable(&row.title))
+                .push_bind(searchable(&row.content));
         });
         query.push(
             " ON CONFLICT (created_position) DO UPDATE
              SET title = excluded.title, content = excluded.content, slug = excluded.slug, tags = excluded.tags,
-                 version = excluded.version, updated_at = excluded.updated_at, deleted = excluded.deleted",
+                 version = excluded.version, updated_at = excluded.updated_at, deleted = excluded.deleted,
+                 search_title = excluded.search_title, search_content = excluded.search_content",
         );
         query.build().execute(&mut *tables).await?;
     }

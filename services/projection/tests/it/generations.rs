@@ -182,6 +182,15 @@ async fn older_code_writes_nothing_into_what_newer_code_has_made() {
     let catalog = sqlx::SqlitePool::connect(&catalog).await.expect("the catalog");
     let newer = sqlx::query("UPDATE generations SET version = version + 1");
     newer.execute(&catalog).await.expect("changed");
+    let live = format!("sqlite:{}", folder.path().join("read-models.1.db").display());
+    let live = sqlx::SqlitePool::connect(&live).await.expect("the live generation");
+    for database in [&catalog, &live] {
+        let migrated =
+            "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+                        VALUES (9999, 'newer', TRUE, x'00', 0)";
+        sqlx::query(migrated).execute(database).await.expect("inserted");
+    }
+    live.close().await;
     let settings = ProjectionSettings { rebuild_on_change: true, ..ProjectionSettings::default() };
     let service = TestService::start_with(&server, folder.path(), settings).await;
     let second = writer.create("ann", "T", "C").await;

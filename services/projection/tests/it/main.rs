@@ -8,3 +8,4 @@ mod other_stream;
 mod reading;
 mod replicas;
 mod service;
+mod upgrade;
