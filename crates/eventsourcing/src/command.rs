@@ -5,6 +5,7 @@ use time::OffsetDateTime;
 
 use crate::{
     Actor, AggregateId, CommandId, CorrelationId, EventId, Fingerprint, Refusal, StreamIdentity,
+    object,
 };
 
 /// An intention, addressed to one aggregate of one context.
@@ -48,6 +49,7 @@ pub struct CommandEnvelope<C> {
     #[serde(skip)]
     pub traceparent: Option<String>,
     /// The command itself.
+    #[serde(deserialize_with = "object::deserialize", bound(deserialize = "C: Deserialize<'de>"))]
     pub data: C,
 }
 

@@ -9,7 +9,7 @@ use super::{
     unreachable,
 };
 use crate::{
-    Gateway,
+    Gateway, cursor,
     request::{Json, Operator},
 };
 
@@ -22,6 +22,7 @@ pub(super) struct Answer {
     /// Whether all that was chosen is gone.
     complete: bool,
     /// The cursor of the request that does the rest.
+    #[serde(serialize_with = "cursor::serialize")]
     next: Option<u64>,
 }
 

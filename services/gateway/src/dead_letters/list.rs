@@ -9,7 +9,7 @@ use service_kit::Problem;
 
 use super::{choice::Choice, unreachable, view::Item};
 use crate::{
-    Gateway, link, reply,
+    Gateway, cursor, link, reply,
     request::{Operator, Parameters, number},
 };
 
@@ -25,9 +25,11 @@ pub(crate) struct PageParameters {
     cursor: Option<String>,
 }
 
+/// A page of dead letters.
 #[derive(Debug, Serialize)]
 struct Page {
     items: Vec<Item>,
+    #[serde(serialize_with = "cursor::serialize")]
     next: Option<u64>,
 }
 

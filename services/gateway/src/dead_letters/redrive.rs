@@ -11,7 +11,7 @@ use super::{
     unreachable,
 };
 use crate::{
-    Gateway,
+    Gateway, cursor,
     request::{Json, Operator},
 };
 
@@ -29,6 +29,7 @@ pub(super) struct Answer {
     /// Whether all that was chosen was tried.
     complete: bool,
     /// The cursor of the request that does the rest.
+    #[serde(serialize_with = "cursor::serialize")]
     next: Option<u64>,
 }
 
