@@ -10,11 +10,12 @@ use service_kit::Problem;
 
 use crate::{
     Gateway, cursor, link, reply,
-    request::{Id, Parameters, QueryRequest, number},
+    request::{Id, Read, number},
 };
 
 /// The query string. Numbers stay text here, so that a wrong one is named.
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct HistoryParameters {
     limit: Option<String>,
     cursor: Option<String>,
@@ -31,10 +32,9 @@ struct Page {
 /// `GET /api/articles/{id}/history?limit=&cursor=`: 200 with a page of what happened to it, oldest first.
 pub(crate) async fn history(
     State(gateway): State<Gateway>,
-    request: QueryRequest,
+    Read(request, parameters): Read<HistoryParameters>,
     uri: Uri,
     Id(id): Id<AggregateId>,
-    Parameters(parameters): Parameters<HistoryParameters>,
 ) -> Result<Response, Problem> {
     let limit = number("limit", parameters.limit, "must be a whole number from 1 to 100")?;
     let after = number("cursor", parameters.cursor, "must be the next of another page")?;

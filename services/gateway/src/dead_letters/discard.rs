@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     Gateway, cursor,
-    request::{Json, Operator},
+    request::{Json, NoParameters, Operator, Parameters},
 };
 
 /// What became of it so far.
@@ -31,6 +31,7 @@ pub(super) struct Answer {
 pub(crate) async fn discard(
     State(gateway): State<Gateway>,
     _: Operator,
+    Parameters(NoParameters {}): Parameters<NoParameters>,
     Json(body): Json<OrderBody>,
 ) -> Result<axum::Json<impl Serialize>, Problem> {
     let order = body.order()?;

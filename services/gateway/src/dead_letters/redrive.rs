@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     Gateway, cursor,
-    request::{Json, Operator},
+    request::{Json, NoParameters, Operator, Parameters},
 };
 
 /// How many aggregates one request is about.
@@ -45,6 +45,7 @@ struct Failing {
 pub(crate) async fn redrive(
     State(gateway): State<Gateway>,
     _: Operator,
+    Parameters(NoParameters {}): Parameters<NoParameters>,
     Json(body): Json<OrderBody>,
 ) -> Result<axum::Json<impl Serialize>, Problem> {
     let order = body.order()?;

@@ -4,6 +4,7 @@
 mod app;
 mod architecture;
 mod chaos;
+mod conditional;
 mod dead;
 mod dead_over_http;
 mod hostile;
@@ -16,6 +17,7 @@ mod processes;
 mod projection_chaos;
 mod reading;
 mod rebuild;
+mod requests;
 mod sites;
 mod socket;
 mod starting;
