@@ -5,6 +5,7 @@ use time::OffsetDateTime;
 
 use crate::{
     Actor, AggregateId, CommandId, CorrelationId, EventId, Fingerprint, Refusal, StreamIdentity,
+    object,
 };
 
 /// An intention, addressed to one aggregate of one context.
@@ -34,6 +35,12 @@ pub struct CommandEnvelope<C> {
     /// The version that the sender saw; any other is refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected_version: Option<u64>,
+    /// Versions that are as good as the expected one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alternative_versions: Vec<u64>,
+    /// Versions that are refused.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub excluded_versions: Vec<u64>,
     /// When it was sent; becomes the time of its events.
     #[serde(with = "time::serde::rfc3339")]
     pub issued_at: OffsetDateTime,
@@ -48,10 +55,20 @@ pub struct CommandEnvelope<C> {
     #[serde(skip)]
     pub traceparent: Option<String>,
     /// The command itself.
+    #[serde(deserialize_with = "object::deserialize", bound(deserialize = "C: Deserialize<'de>"))]
     pub data: C,
 }
 
 impl<C> CommandEnvelope<C> {
+    /// The refusal of the command when its aggregate is at `current` and the sender wants another version.
+    pub(crate) fn refusal_at(&self, current: u64) -> Option<Refusal> {
+        let is_expected = self.expected_version.is_none_or(|expected| {
+            expected == current || self.alternative_versions.contains(&current)
+        });
+        let fits = is_expected && !self.excluded_versions.contains(&current);
+        (!fits).then(|| Refusal::version_mismatch(current))
+    }
+
     /// The same envelope around another form of the command.
     pub fn map<D>(self, form: impl FnOnce(C) -> D) -> CommandEnvelope<D> {
         CommandEnvelope {
@@ -59,6 +76,8 @@ impl<C> CommandEnvelope<C> {
             actor: self.actor,
             correlation_id: self.correlation_id,
             expected_version: self.expected_version,
+            alternative_versions: self.alternative_versions,
+            excluded_versions: self.excluded_versions,
             issued_at: self.issued_at,
             deadline: self.deadline,
             traceparent: self.traceparent,
@@ -75,6 +94,8 @@ impl<C: Command> CommandEnvelope<C> {
             actor,
             correlation_id: CorrelationId::generate(),
             expected_version: None,
+            alternative_versions: Vec::new(),
+            excluded_versions: Vec::new(),
             issued_at: OffsetDateTime::now_utc(),
             deadline: None,
             traceparent: None,

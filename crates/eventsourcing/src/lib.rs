@@ -11,6 +11,7 @@ pub mod event;
 pub mod executor;
 pub mod identity;
 pub mod memory;
+pub mod object;
 pub mod query;
 pub mod refusal;
 pub mod snapshot;

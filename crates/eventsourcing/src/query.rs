@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::{Actor, CorrelationId, Refusal, StreamIdentity};
+use crate::{Actor, CorrelationId, Refusal, StreamIdentity, object};
 
 /// A question to a read model. It changes nothing.
 pub trait Query: Serialize + DeserializeOwned + Send + Sync + 'static {
@@ -32,6 +32,7 @@ pub struct QueryEnvelope<Q> {
     #[serde(skip)]
     pub traceparent: Option<String>,
     /// The query itself.
+    #[serde(deserialize_with = "object::deserialize", bound(deserialize = "Q: Deserialize<'de>"))]
     pub data: Q,
 }
 

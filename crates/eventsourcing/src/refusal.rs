@@ -113,10 +113,10 @@ impl Refusal {
         Self { errors, ..Self::new(RefusalKind::Invalid, "invalid-input", detail) }
     }
 
-    /// The caller expected `expected`, the aggregate is at `current`.
+    /// The aggregate is at `current`, which is not a version that the caller expects.
     #[must_use]
-    pub fn version_mismatch(expected: u64, current: u64) -> Self {
-        let detail = format!("expected version {expected}, but the current version is {current}");
+    pub fn version_mismatch(current: u64) -> Self {
+        let detail = format!("the current version is {current}, which the request does not expect");
         Self {
             current_version: Some(current),
             ..Self::new(RefusalKind::VersionMismatch, "version-mismatch", detail)

@@ -140,6 +140,36 @@ async fn a_rule_is_told_before_a_stale_version() {
 }
 
 #[tokio::test]
+async fn a_command_says_which_versions_it_wants_and_which_it_does_not() {
+    let executor = Executor::<Counter, _>::new(MemoryEventStore::default());
+    let id = counter();
+    accepted(executor.execute(&add(id, &[1])).await);
+    let command = |expected_version, alternatives: &[u64], excluded: &[u64]| CommandEnvelope {
+        expected_version,
+        alternative_versions: alternatives.to_vec(),
+        excluded_versions: excluded.to_vec(),
+        ..add(id, &[1])
+    };
+    for (expected, alternatives, excluded) in [
+        (None, &[][..], &[1][..]),
+        (Some(1), &[], &[1]),
+        (Some(0), &[], &[]),
+        (Some(7), &[8], &[]),
+        (Some(7), &[1], &[0, 1]),
+    ] {
+        let refusal = refused(executor.execute(&command(expected, alternatives, excluded)).await);
+        assert_eq!(
+            (refusal.kind, refusal.current_version),
+            (RefusalKind::VersionMismatch, Some(1))
+        );
+    }
+    let wanted = command(Some(7), &[8, 1], &[2]);
+    assert_eq!(accepted(executor.execute(&wanted).await).version, 2);
+    assert_eq!(accepted(executor.execute(&wanted).await).version, 2, "a repeat is no new write");
+    assert_eq!(accepted(executor.execute(&command(None, &[], &[1])).await).version, 3);
+}
+
+#[tokio::test]
 async fn an_expired_command_is_not_executed() {
     let store = Arc::new(MemoryEventStore::default());
     let executor = Executor::<Counter, _>::new(store.clone());

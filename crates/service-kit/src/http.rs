@@ -3,6 +3,7 @@
 pub mod client_address;
 pub mod origins;
 pub mod problem;
+pub mod query_string;
 pub mod request_context;
 pub mod server;
 pub mod site;

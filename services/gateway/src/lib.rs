@@ -3,6 +3,7 @@
 mod activity;
 mod articles;
 mod authors;
+mod cursor;
 mod dead_letters;
 mod dispatch;
 mod link;

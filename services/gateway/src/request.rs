@@ -3,6 +3,7 @@
 mod actor;
 mod command;
 mod conditional;
+mod entity_tag;
 mod headers;
 mod id;
 mod json;
@@ -12,9 +13,9 @@ mod query;
 
 pub(crate) use actor::{Operator, User};
 pub(crate) use command::CommandRequest;
-pub(crate) use conditional::IfNoneMatch;
+pub(crate) use conditional::{answer_reads, must_hold};
 pub(crate) use id::Id;
 pub(crate) use json::Json;
-pub(crate) use parameters::{Parameters, number};
+pub(crate) use parameters::{NoParameters, Parameters, number};
 pub(crate) use prefer::{PREFERENCE_APPLIED, Prefer};
-pub(crate) use query::{POSITION, QueryRequest, STREAM};
+pub(crate) use query::{POSITION, Read, STREAM};

@@ -1,11 +1,11 @@
 //! Every path and method.
 
 use axum::{
-    Router,
+    Router, middleware,
     routing::{get, post},
 };
 
-use crate::{Gateway, activity, articles, authors, dead_letters, operations};
+use crate::{Gateway, activity, articles, authors, dead_letters, operations, request};
 
 pub(crate) fn routes(gateway: Gateway) -> Router {
     Router::new()
@@ -26,5 +26,6 @@ pub(crate) fn routes(gateway: Gateway) -> Router {
             "/api/admin/dead-letters/{number}",
             get(dead_letters::get::get).delete(dead_letters::delete::delete),
         )
+        .layer(middleware::from_fn(request::answer_reads))
         .with_state(gateway)
 }

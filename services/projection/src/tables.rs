@@ -135,6 +135,7 @@ pub(crate) fn landmark((position, id): (i64, Uuid)) -> Result<Landmark, Database
 pub(crate) struct ListPage {
     pub author: Option<UserId>,
     pub tag: Option<String>,
+    pub slug: Option<String>,
     /// Only those created before this position.
     pub before: Option<i64>,
     pub limit: i64,

@@ -48,7 +48,9 @@ pub(crate) async fn upgrade(State(push): State<Push>, mut request: Request) -> R
         Ok(accept) => accept,
         Err(problem) => return problem.into_response(),
     };
-    if let Err(problem) = origin::check(&parts.headers, &push.origins) {
+    let allowed = handshake::no_parameters(&parts.uri)
+        .and_then(|()| origin::check(&parts.headers, &push.origins));
+    if let Err(problem) = allowed {
         return problem.into_response();
     }
     let user =

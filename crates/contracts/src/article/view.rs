@@ -13,8 +13,8 @@ pub struct Article {
     pub content: String,
     /// Who published it.
     pub author_id: UserId,
-    /// The name that its author chose, unique among live articles.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// The name that its author chose, unique among live articles; null when there is none.
+    #[serde(default)]
     pub slug: Option<String>,
     /// Its tags.
     #[serde(default)]
@@ -38,8 +38,8 @@ pub struct ArticleSummary {
     pub title: String,
     /// Who published it.
     pub author_id: UserId,
-    /// The name that its author chose, unique among live articles.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// The name that its author chose, unique among live articles; null when there is none.
+    #[serde(default)]
     pub slug: Option<String>,
     /// Its tags.
     #[serde(default)]

@@ -1,7 +1,6 @@
 use crate::{
     Accepted, Aggregate, AggregateId, ClaimChanges, Command, CommandEnvelope, Commit, Decide,
-    EventContext, EventData, ExecuteError, Fingerprint, Metadata, NewEvent, Refusal, Reply,
-    cache::Root,
+    EventContext, EventData, ExecuteError, Fingerprint, Metadata, NewEvent, Reply, cache::Root,
 };
 
 /// What a command means for an aggregate: an answer without an event, or events and the state after them.
@@ -25,10 +24,7 @@ where
         Err(refusal) => return Ok(Plan::Answer(Reply::Refused(refusal.into()))),
     };
     // After the rules: that an aggregate is not there, or not yours, says more than that it has moved on.
-    if let Some(expected) = command.expected_version
-        && expected != root.head.version
-    {
-        let refusal = Refusal::version_mismatch(expected, root.head.version);
+    if let Some(refusal) = command.refusal_at(root.head.version) {
         return Ok(Plan::Answer(Reply::Refused(refusal)));
     }
     if decided.is_empty() {

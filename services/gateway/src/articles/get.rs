@@ -1,6 +1,6 @@
 use axum::{
     extract::State,
-    http::{StatusCode, header},
+    http::header,
     response::{IntoResponse, Response},
 };
 use contracts::article::{At, GetArticle, GetArticleAt};
@@ -11,11 +11,12 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use crate::{
     Gateway, reply,
-    request::{Id, IfNoneMatch, Parameters, QueryRequest, number},
+    request::{Id, Read, number},
 };
 
 /// The query string: at most one of them.
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct GetParameters {
     version: Option<String>,
     as_of: Option<String>,
@@ -38,14 +39,11 @@ impl GetParameters {
     }
 }
 
-/// `GET /api/articles/{id}`: 200 with the article, or 304 when the client has this version; with `?version=N` or
-/// `?as_of=TIME` as it was.
+/// `GET /api/articles/{id}`: 200 with the article; with `?version=N` or `?as_of=TIME` as it was.
 pub(crate) async fn get(
     State(gateway): State<Gateway>,
-    request: QueryRequest,
-    if_none_match: IfNoneMatch,
+    Read(request, parameters): Read<GetParameters>,
     Id(id): Id<AggregateId>,
-    Parameters(parameters): Parameters<GetParameters>,
 ) -> Result<Response, Problem> {
     let answer = match parameters.at()? {
         None => reply::answered(gateway.queries.ask(&request.query(GetArticle { id })).await)?,
@@ -53,11 +51,6 @@ pub(crate) async fn get(
             reply::told(gateway.queries.ask(&request.query(GetArticleAt { id, at })).await)?
         }
     };
-    let etag = reply::etag(answer.data.version);
-    let unchanged = if_none_match.covers(&etag);
-    let headers = ([(header::ETAG, etag)], reply::position(&answer));
-    if unchanged {
-        return Ok((StatusCode::NOT_MODIFIED, headers.0, headers.1).into_response());
-    }
-    Ok((headers.0, headers.1, axum::Json(answer.data)).into_response())
+    let etag = [(header::ETAG, reply::etag(answer.data.version))];
+    Ok((etag, reply::position(&answer), axum::Json(answer.data)).into_response())
 }

@@ -8,13 +8,13 @@ use service_kit::Problem;
 
 use crate::{
     Gateway, reply,
-    request::{Id, QueryRequest},
+    request::{Id, NoParameters, Read},
 };
 
 /// `GET /api/authors/{id}`: 200 with the author's counts and last activity.
 pub(crate) async fn get(
     State(gateway): State<Gateway>,
-    request: QueryRequest,
+    Read(request, NoParameters {}): Read<NoParameters>,
     Id(id): Id<UserId>,
 ) -> Result<Response, Problem> {
     let query = request.query(GetAuthor { id });

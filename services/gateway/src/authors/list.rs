@@ -9,11 +9,12 @@ use service_kit::Problem;
 
 use crate::{
     Gateway, link, reply,
-    request::{Parameters, QueryRequest, number},
+    request::{Read, number},
 };
 
 /// The query string. Numbers stay text here, so that a wrong one is named.
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct ListParameters {
     limit: Option<String>,
     cursor: Option<String>,
@@ -22,9 +23,8 @@ pub(crate) struct ListParameters {
 /// `GET /api/authors?limit=&cursor=`: 200 with a page of authors, by id.
 pub(crate) async fn list(
     State(gateway): State<Gateway>,
-    request: QueryRequest,
+    Read(request, parameters): Read<ListParameters>,
     uri: Uri,
-    Parameters(parameters): Parameters<ListParameters>,
 ) -> Result<Response, Problem> {
     let limit = number("limit", parameters.limit, "must be a whole number from 1 to 100")?;
     let query = request.query(ListAuthors { limit, cursor: parameters.cursor });

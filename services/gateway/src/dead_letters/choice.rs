@@ -1,14 +1,13 @@
 use eventsourcing::FieldError;
 use messaging::{consumer::DeadLetterFilter, names};
-use serde::Deserialize;
 use service_kit::Problem;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use crate::reply;
 
 /// Which dead letters, as a client says it: in a query string or in a body.
-#[derive(Debug, Deserialize)]
-pub(crate) struct Choice {
+#[derive(Debug)]
+pub(super) struct Choice {
     pub(super) consumer: Option<String>,
     pub(super) aggregate: Option<String>,
     pub(super) reason: Option<String>,

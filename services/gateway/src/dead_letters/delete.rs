@@ -1,15 +1,28 @@
-use axum::{extract::State, http::StatusCode};
+use axum::{
+    extract::State,
+    http::{HeaderMap, StatusCode},
+};
 use service_kit::Problem;
 
 use super::{not_found, number::Number, unreachable};
-use crate::{Gateway, request::Operator};
+use crate::{
+    Gateway,
+    request::{self, NoParameters, Operator, Parameters},
+};
 
 /// `DELETE /api/admin/dead-letters/{number}`: 204, and it is gone for good.
 pub(crate) async fn delete(
     State(gateway): State<Gateway>,
     _: Operator,
+    Parameters(NoParameters {}): Parameters<NoParameters>,
+    headers: HeaderMap,
     Number(number): Number,
 ) -> Result<StatusCode, Problem> {
+    if let Err(problem) = request::must_hold(&headers) {
+        // What is not there is 404, whatever was to hold.
+        let letter = gateway.dead_letters.get(number).await.map_err(|error| unreachable(&error))?;
+        return Err(letter.map_or_else(|| not_found(number), |_| problem));
+    }
     let removed = gateway.dead_letters.remove(number).await;
     if removed.map_err(|error| unreachable(&error))? {
         Ok(StatusCode::NO_CONTENT)

@@ -9,8 +9,8 @@ use super::{
     unreachable,
 };
 use crate::{
-    Gateway,
-    request::{Json, Operator},
+    Gateway, cursor,
+    request::{Json, NoParameters, Operator, Parameters},
 };
 
 /// What became of it so far.
@@ -22,6 +22,7 @@ pub(super) struct Answer {
     /// Whether all that was chosen is gone.
     complete: bool,
     /// The cursor of the request that does the rest.
+    #[serde(serialize_with = "cursor::serialize")]
     next: Option<u64>,
 }
 
@@ -30,6 +31,7 @@ pub(super) struct Answer {
 pub(crate) async fn discard(
     State(gateway): State<Gateway>,
     _: Operator,
+    Parameters(NoParameters {}): Parameters<NoParameters>,
     Json(body): Json<OrderBody>,
 ) -> Result<axum::Json<impl Serialize>, Problem> {
     let order = body.order()?;

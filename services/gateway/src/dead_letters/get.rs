@@ -2,12 +2,16 @@ use axum::extract::State;
 use service_kit::Problem;
 
 use super::{not_found, number::Number, unreachable, view::Whole};
-use crate::{Gateway, request::Operator};
+use crate::{
+    Gateway,
+    request::{NoParameters, Operator, Parameters},
+};
 
 /// `GET /api/admin/dead-letters/{number}`: 200 with headers and body.
 pub(crate) async fn get(
     State(gateway): State<Gateway>,
     _: Operator,
+    Parameters(NoParameters {}): Parameters<NoParameters>,
     Number(number): Number,
 ) -> Result<axum::Json<impl serde::Serialize>, Problem> {
     let letter = gateway.dead_letters.get(number).await.map_err(|error| unreachable(&error))?;

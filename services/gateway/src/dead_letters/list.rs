@@ -9,7 +9,7 @@ use service_kit::Problem;
 
 use super::{choice::Choice, unreachable, view::Item};
 use crate::{
-    Gateway, link, reply,
+    Gateway, cursor, link, reply,
     request::{Operator, Parameters, number},
 };
 
@@ -18,16 +18,24 @@ const MAX_PAGE: usize = 100;
 /// How many pages of two hundred dead letters one request looks through.
 const MAX_LOOKS: usize = 10;
 
-/// The query string beside the choice. Numbers stay text here, so that a wrong one is named.
+/// The query string. Numbers stay text here, so that a wrong one is named.
 #[derive(Debug, Deserialize)]
-pub(crate) struct PageParameters {
+#[serde(deny_unknown_fields)]
+pub(crate) struct ListParameters {
+    consumer: Option<String>,
+    aggregate: Option<String>,
+    reason: Option<String>,
+    after: Option<String>,
+    before: Option<String>,
     limit: Option<String>,
     cursor: Option<String>,
 }
 
+/// A page of dead letters.
 #[derive(Debug, Serialize)]
 struct Page {
     items: Vec<Item>,
+    #[serde(serialize_with = "cursor::serialize")]
     next: Option<u64>,
 }
 
@@ -37,16 +45,16 @@ pub(crate) async fn list(
     State(gateway): State<Gateway>,
     _: Operator,
     uri: Uri,
-    Parameters(choice): Parameters<Choice>,
-    Parameters(page): Parameters<PageParameters>,
+    Parameters(parameters): Parameters<ListParameters>,
 ) -> Result<Response, Problem> {
-    let filter = choice.filter()?;
+    let ListParameters { consumer, aggregate, reason, after, before, limit, cursor } = parameters;
+    let filter = Choice { consumer, aggregate, reason, after, before }.filter()?;
     let expected = "must be a whole number from 1 to 100";
-    let limit = number("limit", page.limit, expected)?.unwrap_or(DEFAULT_PAGE);
+    let limit = number("limit", limit, expected)?.unwrap_or(DEFAULT_PAGE);
     if !(1..=MAX_PAGE).contains(&limit) {
         return Err(reply::invalid_field("limit", expected));
     }
-    let after = number("cursor", page.cursor, "must be the next of another page")?;
+    let after = number("cursor", cursor, "must be the next of another page")?;
     let page = read(&gateway.dead_letters, &filter, after.unwrap_or_default(), limit).await;
     let page = page.map_err(|error| unreachable(&error))?;
     let link = page.next.map(|next| (header::LINK, link::next(&uri, &next.to_string())));

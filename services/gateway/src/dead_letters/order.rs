@@ -3,7 +3,7 @@ use serde::Deserialize;
 use service_kit::Problem;
 
 use super::choice::Choice;
-use crate::reply;
+use crate::{cursor, reply};
 
 /// What a client wants done, to which dead letters. A member that is not known is refused: passed over, a filter with a
 /// slip of the pen would choose more than was meant.
@@ -19,6 +19,7 @@ pub(crate) struct OrderBody {
     all: bool,
     #[serde(default)]
     dry_run: bool,
+    #[serde(default, deserialize_with = "cursor::deserialize")]
     cursor: Option<u64>,
 }
 

@@ -11,8 +11,8 @@ use super::{
     unreachable,
 };
 use crate::{
-    Gateway,
-    request::{Json, Operator},
+    Gateway, cursor,
+    request::{Json, NoParameters, Operator, Parameters},
 };
 
 /// How many aggregates one request is about.
@@ -29,6 +29,7 @@ pub(super) struct Answer {
     /// Whether all that was chosen was tried.
     complete: bool,
     /// The cursor of the request that does the rest.
+    #[serde(serialize_with = "cursor::serialize")]
     next: Option<u64>,
 }
 
@@ -44,6 +45,7 @@ struct Failing {
 pub(crate) async fn redrive(
     State(gateway): State<Gateway>,
     _: Operator,
+    Parameters(NoParameters {}): Parameters<NoParameters>,
     Json(body): Json<OrderBody>,
 ) -> Result<axum::Json<impl Serialize>, Problem> {
     let order = body.order()?;

@@ -9,13 +9,14 @@ use service_kit::Problem;
 use super::{RETRY_AFTER, view};
 use crate::{
     Gateway, reply,
-    request::{Id, User},
+    request::{Id, NoParameters, Parameters, User},
 };
 
 /// `GET /api/operations/{id}`: 200 with the operation, for who sent its command; 404 for anybody else.
 pub(crate) async fn get(
     State(gateway): State<Gateway>,
     User(actor): User,
+    Parameters(NoParameters {}): Parameters<NoParameters>,
     Id(id): Id<OperationId>,
 ) -> Result<Response, Problem> {
     let operation =

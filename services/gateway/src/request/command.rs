@@ -1,11 +1,11 @@
 use axum::{
     extract::FromRequestParts,
-    http::{HeaderName, header, request::Parts},
+    http::{HeaderName, request::Parts},
 };
 use eventsourcing::{Actor, Command, CommandEnvelope, CommandId, UserId};
 use service_kit::{Problem, http::request_context::RequestContext};
 
-use super::{Prefer, actor, conditional, headers, query};
+use super::{NoParameters, Prefer, actor, conditional::Precondition, headers, parameters, query};
 use crate::{Gateway, reply};
 
 /// <https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/>
@@ -17,7 +17,7 @@ const MAX_KEY: usize = 255;
 pub(crate) struct CommandRequest {
     id: CommandId,
     actor: Actor,
-    expected_version: Option<u64>,
+    precondition: Precondition,
     prefer: Prefer,
     context: RequestContext,
 }
@@ -33,7 +33,9 @@ impl CommandRequest {
         CommandEnvelope {
             id: self.id,
             correlation_id: query::correlation_id(&self.context),
-            expected_version: self.expected_version,
+            expected_version: self.precondition.expected,
+            alternative_versions: self.precondition.alternatives,
+            excluded_versions: self.precondition.excluded,
             traceparent: Some(self.context.traceparent),
             ..CommandEnvelope::new(self.actor, data)
         }
@@ -45,11 +47,11 @@ impl FromRequestParts<Gateway> for CommandRequest {
 
     async fn from_request_parts(parts: &mut Parts, gateway: &Gateway) -> Result<Self, Problem> {
         let actor = actor::required(gateway, &parts.headers)?;
+        let NoParameters {} = parameters::read(parameters::all(parts)?)?;
         let key = headers::text(&parts.headers, &IDEMPOTENCY_KEY)?;
-        let if_match = headers::text(&parts.headers, &header::IF_MATCH)?;
         Ok(Self {
             id: key.map_or_else(|| Ok(CommandId::generate()), |key| id(&actor.user_id, key))?,
-            expected_version: if_match.map_or(Ok(None), conditional::expected_version)?,
+            precondition: Precondition::read(&parts.headers)?,
             actor,
             prefer: Prefer::read(&parts.headers),
             context: query::context(parts)?,

@@ -1,7 +1,7 @@
 use axum::{
     body::Bytes,
     extract::{FromRequest, Request},
-    http::{HeaderMap, StatusCode, header},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
 };
 use serde::de::DeserializeOwned;
 use service_kit::{
@@ -19,17 +19,38 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        if !is_json(request.headers()) {
-            let detail = "the body must be JSON: Content-Type: application/json";
-            let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
-            return Err(Problem::new(status, "unsupported-media-type", detail));
+        if let Some(problem) = unsupported(request.headers()) {
+            return Err(problem);
         }
         // The site has the whole body already, so reading it cannot fail.
         let body = Bytes::from_request(request, state)
             .await
             .map_err(|rejection| reply::malformed(rejection.body_text()))?;
-        read(&body).map(Self)
+        json::read(&body).map(Self).map_err(not_read)
     }
+}
+
+/// 415, with what is taken instead (RFC 9110, 15.5.16).
+fn unsupported(headers: &HeaderMap) -> Option<Problem> {
+    let (code, detail, name, value) = if is_coded(headers) {
+        let detail = "the body must be sent as it is: without Content-Encoding";
+        ("unsupported-content-encoding", detail, header::ACCEPT_ENCODING, "identity")
+    } else if is_json(headers) {
+        return None;
+    } else {
+        let detail = "the body must be JSON: Content-Type: application/json";
+        ("unsupported-media-type", detail, header::ACCEPT, "application/json")
+    };
+    let problem = Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, code, detail);
+    Some(problem.with_header(name, HeaderValue::from_static(value)))
+}
+
+/// Whether the body is in another coding than its own (RFC 9110, 8.4).
+fn is_coded(headers: &HeaderMap) -> bool {
+    let lines = headers.get_all(header::CONTENT_ENCODING).iter().map(HeaderValue::as_bytes);
+    let mut codings =
+        lines.flat_map(|line| line.split(|octet| *octet == b',')).map(<[u8]>::trim_ascii);
+    codings.any(|coding| !coding.is_empty() && !coding.eq_ignore_ascii_case(b"identity"))
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
@@ -41,11 +62,12 @@ fn is_json(headers: &HeaderMap) -> bool {
         || (media_type.starts_with("application/") && media_type.ends_with("+json"))
 }
 
-fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
-    json::read(body).map_err(|error| match error {
+/// 400: what a client told is not what was expected.
+pub(super) fn not_read(error: JsonError) -> Problem {
+    match error {
         JsonError::Member { path, detail } => reply::invalid_field(path, &detail),
         JsonError::Malformed(detail) => {
             reply::malformed(format!("the body is not the JSON that was expected: {detail}"))
         }
-    })
+    }
 }

@@ -3,10 +3,10 @@ use axum::{
     http::{HeaderName, request::Parts},
 };
 use eventsourcing::{Actor, CorrelationId, Query, QueryEnvelope, StreamIdentity};
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
 use service_kit::{Problem, http::request_context::RequestContext};
 
-use super::{Parameters, actor, headers, number};
+use super::{actor, headers, number, parameters};
 use crate::{Gateway, reply};
 
 /// Says which stream position a response reflects, or which one a read must include.
@@ -38,14 +38,30 @@ impl QueryRequest {
     }
 }
 
-impl FromRequestParts<Gateway> for QueryRequest {
+/// A read: what its query carries beside its data, and its own parameters, which are no others than `T` has.
+#[derive(Debug)]
+pub(crate) struct Read<T>(pub(crate) QueryRequest, pub(crate) T);
+
+impl<T: DeserializeOwned> FromRequestParts<Gateway> for Read<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, gateway: &Gateway) -> Result<Self, Problem> {
+        let mut others = parameters::all(parts)?;
+        let common = PositionParameters::NAMES.map(|name| others.remove_entry(name));
+        let common = parameters::read(common.into_iter().flatten().collect())?;
+        let own = parameters::read(others)?;
+        Ok(Self(QueryRequest::read(parts, gateway, common)?, own))
+    }
+}
+
+impl QueryRequest {
+    fn read(
+        parts: &Parts,
+        gateway: &Gateway,
+        parameters: PositionParameters,
+    ) -> Result<Self, Problem> {
         let header = headers::text(&parts.headers, &POSITION)?.map(str::to_owned);
         let stream = headers::text(&parts.headers, &STREAM)?.map(str::to_owned);
-        let Parameters(parameters) =
-            Parameters::<PositionParameters>::from_request_parts(parts, gateway).await?;
         let header = number("Newswire-Position", header, "must be a whole number")?;
         let parameter = number("min_position", parameters.min_position, "must be a whole number")?;
         Ok(Self {
@@ -63,6 +79,10 @@ impl FromRequestParts<Gateway> for QueryRequest {
 struct PositionParameters {
     min_position: Option<String>,
     stream: Option<String>,
+}
+
+impl PositionParameters {
+    const NAMES: [&str; 2] = ["min_position", "stream"];
 }
 
 /// The stream that header and parameter name. One of each must be the same.

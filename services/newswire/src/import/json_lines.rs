@@ -3,6 +3,7 @@
 use std::io::{self, BufRead, Read as _};
 
 use serde_json::{Map, Value};
+use service_kit::json;
 
 use super::{
     draft::{Draft, Entry, Loss},
@@ -53,8 +54,8 @@ fn line(input: &mut impl BufRead) -> io::Result<Option<Vec<u8>>> {
 }
 
 fn draft(line: &[u8]) -> Result<Draft, Outcome> {
-    let object: Map<String, Value> = serde_json::from_slice(line)
-        .map_err(|error| Outcome::of(Reason::Malformed, format!("no JSON object: {error}")))?;
+    let object: Map<String, Value> =
+        json::read(line).map_err(|error| Outcome::of(Reason::Malformed, error.to_string()))?;
     article(object).map_err(|detail| Outcome::of(Reason::Malformed, detail))
 }
 
@@ -100,12 +101,13 @@ mod tests {
     #[test]
     fn a_bad_line_is_named_and_the_others_are_read() {
         let lines = "{\"title\":\"A\",\"content\":\"B\"}\n\nnonsense\n{\"title\":\"A\"}\n\
-                     [\"T\",\"C\"]\n{\"title\":1,\"content\":\"B\"}\n{\"title\":\"A\",\"content\":\"B\",\"tags\":\"x\"}";
-        assert_eq!(count(lines.as_bytes()), 6);
+                     [\"T\",\"C\"]\n{\"title\":1,\"content\":\"B\"}\n\
+                     {\"title\":\"A\",\"title\":\"A\",\"content\":\"B\"}\n{\"title\":\"A\",\"content\":\"B\",\"tags\":\"x\"}";
+        assert_eq!(count(lines.as_bytes()), 7);
         let entries: Vec<_> = read(lines.as_bytes()).collect();
         assert!(entries[0].draft.is_ok());
         assert_eq!(entries[1].place, "line 3");
-        assert_eq!(entries.iter().filter(|entry| entry.draft.is_err()).count(), 5);
+        assert_eq!(entries.iter().filter(|entry| entry.draft.is_err()).count(), 6);
     }
 
     #[test]

@@ -17,6 +17,7 @@ impl FromTables for ListArticles {
         Ok(ListPage {
             author: self.author.clone(),
             tag: self.tag.as_deref().map(tag_form),
+            slug: self.slug.clone(),
             before,
             limit: page::limit(self.limit)?,
         })

@@ -83,6 +83,9 @@ pub(super) async fn list(
     if let Some(author) = &page.author {
         query.push(" AND author_id = ").push_bind(author.as_str());
     }
+    if let Some(slug) = &page.slug {
+        query.push(" AND slug = ").push_bind(slug);
+    }
     query.push(" ORDER BY articles.created_position DESC LIMIT ").push_bind(page.limit);
     let data = query.build_query_as().fetch_all(&mut *tables).await?;
     Ok(Seen { position, data })

@@ -3,12 +3,13 @@
 use axum::{
     body::Body,
     http::{
-        HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version, header, request::Parts,
+        HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version, header,
+        request::Parts,
     },
     response::{IntoResponse, Response},
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use service_kit::Problem;
+use service_kit::{Problem, http::query_string, json::JsonError};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 const WEBSOCKET: HeaderValue = HeaderValue::from_static("websocket");
@@ -42,6 +43,21 @@ pub(super) fn check(parts: &Parts) -> Result<HeaderValue, Problem> {
         let detail = "one Sec-WebSocket-Key of 16 bytes in base64 was expected";
         Problem::new(StatusCode::BAD_REQUEST, "websocket-expected", detail)
     })
+}
+
+/// Refuses a query string: whoever sends one takes something for said that nobody hears, such as a token.
+pub(super) fn no_parameters(uri: &Uri) -> Result<(), Problem> {
+    let name = match query_string::members(uri.query().unwrap_or_default()) {
+        Ok(members) => members.into_iter().next().map(|(name, _)| name),
+        Err(JsonError::Member { path, .. }) => Some(path),
+        Err(JsonError::Malformed(detail)) => Some(detail),
+    };
+    let Some(name) = name else { return Ok(()) };
+    let detail =
+        "is no parameter of a socket; a token is sent in the header Authorization or in a frame";
+    let problem = format!("invalid input in: {name}");
+    Err(Problem::new(StatusCode::BAD_REQUEST, "invalid-input", problem)
+        .with("errors", serde_json::json!([{ "field": name, "detail": detail }])))
 }
 
 /// The answer to a handshake (4.2.2); the connection is a WebSocket from then on.
