@@ -8,6 +8,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 pub mod admin;
 pub mod auth;
 pub mod health;
+pub mod healthcheck;
 pub mod http;
 pub mod lifecycle;
 pub mod output;
