@@ -101,14 +101,14 @@ start_daemon() {
 }
 
 # The engine's own client and plugins, in the engine's mounts and the caller's folder.
-client() { nsenter --target "$(cat "$run/pid")" --mount --net -- sh -c 'cd "$0" && exec docker "$@"' "$PWD" "$@"; }
+client() { nsenter --target "$(cat "$run/pid")" --mount --net -- sh -c 'cd "$0" && exec /usr/bin/docker "$@"' "$PWD" "$@"; }
 
 write_client() {
     mkdir -p "$home/bin"
     cat >"$home/bin/docker" <<SCRIPT
 #!/bin/sh
 exec nsenter --target "\$(cat "$run/pid")" --mount --net -- \\
-    sh -c 'cd "\$0" && exec docker "\$@"' "\$PWD" "\$@"
+    sh -c 'cd "\$0" && exec /usr/bin/docker "\$@"' "\$PWD" "\$@"
 SCRIPT
     chmod +x "$home/bin/docker"
 }
@@ -121,20 +121,17 @@ import_folder() { tar -C "$2" --exclude=./proc/* --exclude=./sys/* --exclude=./d
 base() { sed -n "s/^ARG $1=//p" "$project"/deploy/Dockerfile "$project"/deploy/*/Dockerfile; }
 
 import_images() {
-    local rust runtime nats nginx work
-    rust=$(base RUST_IMAGE) runtime=$(base RUNTIME_IMAGE) nats=$(base NATS_IMAGE) nginx=$(base NGINX_IMAGE)
+    local rust runtime nats nginx prometheus work
+    rust=$(base RUST_IMAGE) runtime=$(base RUNTIME_IMAGE) nats=$(base NATS_IMAGE) nginx=$(base NGINX_IMAGE) prometheus=$(base PROMETHEUS_IMAGE)
     if ! has_image "$rust"; then
         say "making the stand-in of $rust"
         debian "$home/rust" bookworm gcc,libc6-dev,ca-certificates
-        work=$(mktemp -d)
-        mkdir -p "$work/usr/local/cargo/bin" "$work/usr/local/rust" "$work/etc/ssl/certs"
-        cp -a "$(rustc --print sysroot)"/{bin,lib} "$work/usr/local/rust/"
-        cp -L /etc/ssl/certs/ca-certificates.crt "$work/etc/ssl/certs/"
-        { tar -C "$home/rust" -c . ; } >"$home/rust.tar"
-        tar -C "$work" --append -f "$home/rust.tar" .
-        client import --change 'ENV PATH=/usr/local/rust/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' \
-            --change 'ENV CARGO_HOME=/usr/local/cargo' - "$rust" <"$home/rust.tar" >/dev/null
-        rm -rf "$work" "$home/rust.tar"
+        mkdir -p "$home/rust/usr/local/rust" "$home/rust/usr/local/cargo" "$home/rust/etc/ssl/certs"
+        cp -a "$(rustc --print sysroot)"/{bin,lib} "$home/rust/usr/local/rust/"
+        # Where a proxy signs anew what comes from the registries, only the machine's own list knows it.
+        cp -L /etc/ssl/certs/ca-certificates.crt "$home/rust/etc/ssl/certs/"
+        import_folder "$rust" "$home/rust" --change 'ENV CARGO_HOME=/usr/local/cargo' \
+            --change 'ENV PATH=/usr/local/rust/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
     fi
     if ! has_image "$runtime"; then
         say "making the stand-in of $runtime"
@@ -163,9 +160,15 @@ import_images() {
     fi
     if ! has_image "$nginx"; then
         say "making the stand-in of $nginx"
-        # `resolve` in an upstream needs nginx 1.27.3 or newer.
-        debian "$home/nginx" "${NEWSWIRE_ENGINE_NGINX_SUITE:-forky}" nginx,wget,ca-certificates
+        debian "$home/nginx" trixie nginx,wget,ca-certificates
         import_folder "$nginx" "$home/nginx" --change 'CMD ["nginx", "-g", "daemon off;"]' --change 'STOPSIGNAL SIGQUIT'
+    fi
+    if ! has_image "$prometheus"; then
+        say "making the stand-in of $prometheus"
+        debian "$home/prometheus" trixie prometheus,wget,ca-certificates
+        install -d -o 65534 -g 65534 "$home/prometheus/prometheus"
+        import_folder "$prometheus" "$home/prometheus" --change 'ENTRYPOINT ["/usr/bin/prometheus"]' \
+            --change 'CMD ["--config.file=/etc/prometheus/prometheus.yml", "--storage.tsdb.path=/prometheus"]'
     fi
 }
 

@@ -17,6 +17,7 @@ pub fn context() -> Context {
         request_timeout_ms: 10_000,
         max_body_bytes: 256 * 1024,
         trusted_proxies: TrustedProxies::default(),
+        log_client_address: false,
     };
     let site = Site::new(http, lifecycle.clone(), health.clone());
     Context { lifecycle, health, site }

@@ -40,6 +40,7 @@ async fn site(routes: Router) -> TestSite {
         request_timeout_ms: 300,
         max_body_bytes: 1024,
         trusted_proxies: TrustedProxies::default(),
+        log_client_address: false,
     };
     let lifecycle = Lifecycle::new(Duration::from_secs(5));
     let site = Site::new(settings, lifecycle.clone(), ready());

@@ -74,6 +74,8 @@ fn is_empty(value: &Value) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
     use config::{Config, File, FileFormat};
 
     use super::*;
@@ -91,7 +93,10 @@ mod tests {
     }
 
     fn file(text: &str) -> String {
-        let path = std::env::temp_dir().join(format!("newswire-secret-{}", uuid::Uuid::new_v4()));
+        static FILES: AtomicU32 = AtomicU32::new(0);
+        let number = FILES.fetch_add(1, Ordering::Relaxed);
+        let name = format!("newswire-secret-{}-{number}", std::process::id());
+        let path = std::env::temp_dir().join(name);
         fs::write(&path, text).expect("written");
         path.display().to_string()
     }
