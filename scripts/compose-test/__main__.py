@@ -23,6 +23,7 @@ STEPS = [
     checks.gateways_are_replaced,
     checks.the_edge_ends_with_an_open_socket,
     checks.changed_configuration_is_applied,
+    checks.an_older_backup_of_the_stream_is_restored,
 ]
 
 

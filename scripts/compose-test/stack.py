@@ -105,6 +105,12 @@ class Stack:
     def token(self, user):
         return self.compose("run", "--rm", "--no-TTY", "provision", "token", "--user", user).strip()
 
+    def tar(self, volume, command):
+        """Runs tar beside the files of a volume, with the backups of this test at /backup."""
+        mounts = ["--volume", f"{NAME}_{volume}:/volume", "--volume", f"{self.folder}/backup:/backup"]
+        image = ["--user", "0:0", "--network", "none", "--entrypoint", "/bin/sh", "newswire/nats:test"]
+        run("docker", "run", "--rm", *mounts, *image, "-c", command)
+
     def logs(self, service):
         return self.compose("logs", "--no-log-prefix", service)
 
