@@ -47,14 +47,15 @@ class Gateway:
 
 
 class Edge:
-    def __init__(self, conf, gateway_port):
+    def __init__(self, conf, *gateways):
         self.port = free_port()
         self.folder = tempfile.TemporaryDirectory()
         text = pathlib.Path(conf).read_text()
         for old, new in [
             ("listen 8080", f"listen 127.0.0.1:{self.port}"),
-            ("http://gateway:8080", f"http://127.0.0.1:{gateway_port}"),
-            ("http://push:8080", f"http://127.0.0.1:{gateway_port}"),
+            ("http {", "http { upstream gateways {" + "".join(f" server 127.0.0.1:{port} max_fails=0;" for port in gateways) + " }"),
+            ("http://gateway:8080", "http://gateways"),
+            ("http://push:8080", "http://gateways"),
             ("/tmp/", self.folder.name + "/"),
         ]:
             assert old in text, f"{old} is not in {conf}"
@@ -101,6 +102,19 @@ def main():
         found = nowhere.request(method)
         good &= check(f"{method}, refused by the gateway's host", found[0], 503)
     nowhere.process.terminate()
+
+    other = Gateway()
+    both = Edge(conf, gateway.port, other.port)
+    for method in ["POST", "PUT", "DELETE"]:
+        gateway.requests.clear(), other.requests.clear()
+        good &= check(f"{method}, received by one of two gateways", both.request(method)[0], 504)
+        good &= check(f"{method} was sent to one of them", len(gateway.requests) + len(other.requests), 1)
+    both.process.terminate()
+    gateway.requests.clear()
+    half = Edge(conf, free_port(), gateway.port)
+    answers = {half.request("POST")[0] for _ in range(4)}
+    good &= check("POST goes to the gateway that is there", (answers, len(gateway.requests)), ({504}, 4))
+    half.process.terminate()
 
     client = socket.create_connection(("127.0.0.1", edge.port))
     client.sendall(b"GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")

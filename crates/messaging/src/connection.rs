@@ -29,6 +29,7 @@ const LONGEST_RECONNECT_PAUSE: Duration = Duration::from_millis(500);
 const GREETING: Duration = Duration::from_secs(2);
 /// How long the stream may be unreadable before anybody is told: a server that restarts is away for a moment.
 const UNREADABLE: Duration = Duration::from_secs(1);
+const LINKED: &str = "nats_connected";
 /// How many subjects that were denied are remembered.
 const MAX_DENIED: usize = 64;
 /// The pause between attempts of the first connect.
@@ -314,6 +315,7 @@ fn options(
     denied: Denied,
 ) -> ConnectOptions {
     let password = settings.password.expose_secret();
+    let service = name.to_owned();
     let mut options = ConnectOptions::new()
         .name(format!("newswire-{name}"))
         .ping_interval(PING_INTERVAL)
@@ -324,7 +326,7 @@ fn options(
         })
         .request_timeout(Some(ACK_TIMEOUT))
         .event_callback(move |event| {
-            note(&event, &changes, &denied);
+            note(&event, &service, &changes, &denied);
             std::future::ready(())
         });
     // A guest is not allowed another prefix than the default.
@@ -339,26 +341,31 @@ fn options(
     options
 }
 
-fn note(event: &Event, changes: &watch::Sender<Link>, denied: &Denied) {
+fn note(event: &Event, service: &str, changes: &watch::Sender<Link>, denied: &Denied) {
     static AWAY: Throttle = Throttle::new();
     static REFUSED: Throttle = Throttle::new();
     static FULL: Throttle = Throttle::new();
     match event {
         Event::Connected => {
+            measure_link(service, true);
             changes.send_modify(|link| {
                 *link = Link { connected: true, connects: link.connects + 1, closed: false };
             });
             tracing::info!("NATS connected");
         }
         Event::Disconnected => {
+            measure_link(service, false);
             changes.send_modify(|link| link.connected = false);
             if let Some(held_back) = AWAY.pass() {
                 tracing::warn!(held_back, "NATS disconnected");
             }
         }
-        Event::Closed => changes.send_modify(|link| {
-            *link = Link { connected: false, closed: true, ..*link };
-        }),
+        Event::Closed => {
+            measure_link(service, false);
+            changes.send_modify(|link| {
+                *link = Link { connected: false, closed: true, ..*link };
+            });
+        }
         // A denied publish or subscription shows nowhere else: its caller only times out.
         Event::ServerError(error) => {
             metrics::counter!("nats_server_errors_total").increment(1);
@@ -375,6 +382,11 @@ fn note(event: &Event, changes: &watch::Sender<Link>, denied: &Denied) {
         }
         other => tracing::debug!(event = %other, "NATS event"),
     }
+}
+
+fn measure_link(service: &str, is_connected: bool) {
+    metrics::describe_gauge!(LINKED, "1 while the service is connected to NATS, 0 otherwise");
+    metrics::gauge!(LINKED, "service" => service.to_owned()).set(f64::from(u8::from(is_connected)));
 }
 
 /// Remembers the subject that `error` says must not be published to.

@@ -5,6 +5,7 @@
 
 mod client;
 mod error;
+mod metrics;
 mod server;
 mod turns;
 

@@ -9,6 +9,7 @@ pub mod admin;
 pub mod auth;
 pub mod files;
 pub mod health;
+pub mod healthcheck;
 pub mod http;
 pub mod json;
 pub mod lifecycle;

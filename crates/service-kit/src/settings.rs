@@ -3,6 +3,7 @@
 //! The defaults are the documented file itself, so every setting has a default and a line that explains it.
 
 mod layer;
+mod secret_file;
 
 use std::{
     collections::BTreeSet,
@@ -35,6 +36,22 @@ pub enum SettingsError {
         /// What the system or the parser says.
         reason: String,
     },
+    /// The file that a setting's value is to come from cannot be read.
+    #[error("setting {key} names the file {path}, which cannot be read: {reason}")]
+    SecretFile {
+        /// The setting, with `_file`.
+        key: String,
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        reason: String,
+    },
+    /// A value is given both itself and as a file.
+    #[error("setting {key} is given, and so is the value itself: give one of the two")]
+    Twice {
+        /// The setting, with `_file`.
+        key: String,
+    },
     /// A setting that does not exist, probably misspelt.
     #[error("unknown setting {key}: there is no such setting in {within}")]
     Unknown {
@@ -64,7 +81,8 @@ impl SettingsError {
 ///
 /// `file` must exist when it is named; otherwise `./newswire.toml` is read when it is there. A file that is there and
 /// cannot be read is an error: it may hold the key or the data folder that this installation has. An empty value is
-/// the same as no value, in the file and in the environment.
+/// the same as no value, in the file and in the environment. A text may be given as the name of a file, under the setting's
+/// name and `_file`.
 ///
 /// # Errors
 /// Any unknown setting or wrong value, in any section.
@@ -84,6 +102,7 @@ fn load_from<T: DeserializeOwned>(
     let names = keys(&known);
     let mut settings = defaults;
     for layer in layers {
+        let layer = secret_file::read(layer, &known)?;
         if let Some(key) = keys(&layer).into_iter().find(|key| !names.contains(key)) {
             return Err(unknown(key, &names));
         }
@@ -177,6 +196,8 @@ pub struct HttpSettings {
     pub trusted_proxies: TrustedProxies,
     /// The web origins whose pages may use the API.
     pub allowed_origins: Origins,
+    /// Whether the log says which address each request came from.
+    pub log_client_address: bool,
 }
 
 /// `[admin]`

@@ -3,13 +3,13 @@
 use std::{future::Future, path::PathBuf, process::ExitCode, time::Duration};
 
 use anyhow::Context as _;
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde::de::DeserializeOwned;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Health, Lifecycle, Site, admin,
+    Health, Lifecycle, Site, admin, healthcheck,
     http::server::{self, Limits},
     lifecycle, output,
     settings::{self, CommonSettings},
@@ -34,8 +34,16 @@ pub struct Context {
 #[command(version, after_help = "Every setting is explained in deploy/newswire.toml.")]
 struct Arguments {
     /// The settings file; ./newswire.toml when it is there
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Ask the process that runs with the same settings whether it is ready; the exit code says so
+    Healthcheck,
 }
 
 /// Runs the service `name` as a process: reads its settings `S`, calls `run`, waits for a signal, drains.
@@ -48,6 +56,10 @@ where
     Fut: Future<Output = anyhow::Result<()>> + Send + 'static,
 {
     let arguments = Arguments::parse();
+    if let Some(Command::Healthcheck) = arguments.command {
+        return healthcheck::run(arguments.config.as_deref())
+            .unwrap_or_else(|error| failed(name, &error));
+    }
     let result = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -55,11 +67,13 @@ where
         .and_then(|runtime| runtime.block_on(process(name, &arguments, run)));
     match result {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            output::complain(format_args!("{name}: {error:#}"));
-            ExitCode::FAILURE
-        }
+        Err(error) => failed(name, &error),
     }
+}
+
+fn failed(name: &str, error: &anyhow::Error) -> ExitCode {
+    output::complain(format_args!("{name}: {error:#}"));
+    ExitCode::FAILURE
 }
 
 async fn process<S, F, Fut>(name: &'static str, arguments: &Arguments, run: F) -> anyhow::Result<()>

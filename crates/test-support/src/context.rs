@@ -18,6 +18,7 @@ pub fn context() -> Context {
         max_body_bytes: 256 * 1024,
         trusted_proxies: TrustedProxies::default(),
         allowed_origins: Origins::default(),
+        log_client_address: false,
     };
     let site = Site::new(http, lifecycle.clone(), health.clone());
     Context { lifecycle, health, site }

@@ -28,6 +28,8 @@ use crate::{
     store::Store,
 };
 
+const COMMANDS: &str = "article_commands_total";
+
 type Executors = Arc<PerStream<Executor<Article, Store, JetStreamSnapshots>>>;
 
 /// Takes commands: those whose sender waits, and those from the queue.
@@ -50,6 +52,10 @@ impl Commands {
     ) -> anyhow::Result<Self> {
         let requests = RequestServer::start(connection, NAME).await?;
         let queue = QueueServer::new(connection.clone(), CONTEXT, stop.clone());
+        metrics::describe_counter!(
+            COMMANDS,
+            "Commands, from requests and from the queue: accepted, repeated (accepted before), refused, failed"
+        );
         let mut commands = Self { executors, bounds, requests, queue, stop: stop.clone() };
         commands.register::<CreateArticle>().await?;
         commands.register::<UpdateArticle>().await?;
@@ -77,6 +83,8 @@ impl Commands {
         C: Command<Output = View>,
         Article: Decide<Bounded<C>>,
     {
+        // There from the start: a rate needs a first value.
+        count(C::VERB, "accepted", 0);
         let bounds = self.bounds;
         let executors = self.executors.clone();
         let handler = move |command: CommandEnvelope<C>| {
@@ -92,8 +100,32 @@ impl Commands {
     }
 }
 
-/// Executes `command`; what went wrong is logged here, once.
+/// Executes `command`, and counts how that ended.
 async fn handle<C>(
+    executors: &Executors,
+    command: &CommandEnvelope<C>,
+) -> Result<Reply<View>, ServiceError>
+where
+    C: Command<Output = View>,
+    Article: Decide<C>,
+{
+    let reply = execute(executors, command).await;
+    let outcome = match &reply {
+        Ok(Reply::Accepted(accepted)) if accepted.repeated => "repeated",
+        Ok(Reply::Accepted(_)) => "accepted",
+        Ok(Reply::Refused(_)) => "refused",
+        Err(_) => "failed",
+    };
+    count(C::VERB, outcome, 1);
+    reply
+}
+
+fn count(command: &'static str, outcome: &'static str, by: u64) {
+    metrics::counter!(COMMANDS, "command" => command, "outcome" => outcome).increment(by);
+}
+
+/// Executes `command`; what went wrong is logged here, once.
+async fn execute<C>(
     executors: &Executors,
     command: &CommandEnvelope<C>,
 ) -> Result<Reply<View>, ServiceError>

@@ -4,7 +4,10 @@ use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 use newswire::command::{dead, exec_nats, import, projection, provision, run, token};
-use service_kit::output::{self, OutputError};
+use service_kit::{
+    healthcheck,
+    output::{self, OutputError},
+};
 
 #[derive(Parser)]
 #[command(name = "newswire", version, about = "An event-driven article platform on NATS")]
@@ -31,6 +34,8 @@ enum Command {
     Projection(projection::Arguments),
     /// Create the streams on the NATS server of the settings, or bring them up to date
     Provision,
+    /// Ask the process that runs with the same settings whether it is ready; the exit code says so
+    Healthcheck,
     #[command(hide = true)]
     ExecNats(exec_nats::Arguments),
 }
@@ -45,6 +50,7 @@ fn main() -> ExitCode {
         Command::Dead(arguments) => dead::run(config, arguments),
         Command::Projection(arguments) => projection::run(config, arguments),
         Command::Provision => provision::run(config),
+        Command::Healthcheck => healthcheck::run(config),
         Command::ExecNats(arguments) => exec_nats::run(arguments),
     };
     match result {

@@ -10,7 +10,7 @@ use messaging::feed::StreamMessage;
 use tokio::sync::watch;
 
 use crate::{
-    frame,
+    frame, metrics,
     queue::{Queued, Sender},
     topic::{Topic, topics_of},
 };
@@ -84,7 +84,7 @@ impl Hub {
         state.next_client += 1;
         let client = ClientId(state.next_client);
         state.clients.insert(client, queue);
-        set_gauge(state.clients.len());
+        metrics::clients(state.clients.len());
         client
     }
 
@@ -95,7 +95,7 @@ impl Hub {
             state.unsubscribe(client, &topic);
         }
         state.clients.remove(&client);
-        set_gauge(state.clients.len());
+        metrics::clients(state.clients.len());
     }
 
     /// The client wants `topics`: of every event after the returned position it will hear through its queue.
@@ -129,7 +129,7 @@ impl Hub {
             let mut state = self.lock();
             let clients = event.map_or(0, |event| state.publish(&event));
             state.position = message.position;
-            metrics::counter!("push_frames_total").increment(clients);
+            metrics::frames(clients);
         }
         if let Some(last) = messages.last() {
             self.progress.send_replace(last.position);
@@ -177,9 +177,4 @@ impl State {
             }
         }
     }
-}
-
-fn set_gauge(clients: usize) {
-    #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
-    metrics::gauge!("push_clients").set(clients as f64);
 }

@@ -2,6 +2,7 @@
 
 mod frame;
 mod hub;
+mod metrics;
 mod places;
 mod queue;
 mod replay;
@@ -108,6 +109,7 @@ pub async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
     let feed = Feed::shared(connection.clone(), NAME);
     let (stream, position) = feed.end().await?;
     let events = feed.after_in(stream, position).await?;
+    metrics::describe();
     let hub = Arc::new(Hub::new(stream, position));
     let push = Push {
         hub: hub.clone(),

@@ -1,4 +1,4 @@
-use std::{panic::AssertUnwindSafe, sync::Arc};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Instant};
 
 use async_nats::{
     Client,
@@ -14,7 +14,7 @@ use tokio::sync::Semaphore;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::Instrument;
 
-use super::{ServiceError, turns::Turns};
+use super::{ServiceError, metrics::RequestMetrics, turns::Turns};
 use crate::{
     Connection,
     names::{self, header},
@@ -185,6 +185,7 @@ async fn dispatch<F, Fut>(
     F: Fn(Bytes, Option<String>) -> Fut + Clone + Send + Sync + 'static,
     Fut: Future<Output = Result<Bytes, ServiceError>> + Send + 'static,
 {
+    let metrics = RequestMetrics::new(&subject);
     loop {
         let Ok(permit) = permits.clone().acquire_owned().await else { return };
         let request = tokio::select! {
@@ -195,9 +196,9 @@ async fn dispatch<F, Fut>(
         if !is_for_us(&request, &subject) {
             continue;
         }
-        let answer = answer.clone();
+        let (answer, measured) = (answer.clone(), metrics.clone());
         tasks.spawn(async move {
-            respond(request, answer, max_payload).await;
+            respond(request, answer, max_payload, &measured).await;
             drop(permit);
         });
     }
@@ -207,7 +208,7 @@ async fn dispatch<F, Fut>(
     }
     while let Some(request) = requests.next().await {
         if is_for_us(&request, &subject) {
-            respond(request, answer.clone(), max_payload).await;
+            respond(request, answer.clone(), max_payload, &metrics).await;
         }
     }
 }
@@ -226,7 +227,7 @@ fn is_for_us(request: &Request, subject: &str) -> bool {
     is_ours
 }
 
-async fn respond<F, Fut>(request: Request, answer: F, max_payload: usize)
+async fn respond<F, Fut>(request: Request, answer: F, max_payload: usize, metrics: &RequestMetrics)
 where
     F: Fn(Bytes, Option<String>) -> Fut,
     Fut: Future<Output = Result<Bytes, ServiceError>>,
@@ -239,8 +240,10 @@ where
         .map(ToString::to_string);
     let answer = answer(request.message.payload.clone(), traceparent);
     // A panic is a bug, but its sender shall not wait for the timeout.
+    let start = Instant::now();
     let outcome = AssertUnwindSafe(answer).catch_unwind().await;
     let outcome = outcome.unwrap_or(Err(ServiceError::Internal));
+    metrics.worked(&outcome, start.elapsed());
     let wire = outcome.and_then(|reply| fitting(reply, max_payload));
     let wire =
         wire.map_err(|error| WireError { status: error.name().to_owned(), code: error.code() });

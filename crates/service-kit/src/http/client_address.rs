@@ -24,7 +24,7 @@ const IPV6_PREFIX: u8 = 64;
 pub(super) struct Peer(pub(super) IpAddr);
 
 /// The client's address, as far as it can be known; an extension of every request that a [`Site`](crate::Site) serves.
-/// It is a personal datum: count by it, do not log it.
+/// It is a personal datum: count by it, and log it nowhere but in the line of the request, where `http.log_client_address` allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ClientAddress(IpAddr);
 

@@ -22,7 +22,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tracing::Instrument as _;
 
 use super::{
-    client_address,
+    client_address::{self, ClientAddress},
     guard::guard,
     problem::Problem,
     request_context::{CORRELATION_ID, RequestContext, TRACEPARENT},
@@ -36,6 +36,9 @@ const SAFE_HEADERS: [(HeaderName, &str); 3] = [
     (header::X_FRAME_OPTIONS, "DENY"),
     (header::REFERRER_POLICY, "no-referrer"),
 ];
+
+/// Asked every few seconds for ever: nobody wants a line in the log for each.
+const PROBES: [&str; 2] = ["/livez", "/readyz"];
 
 /// The public address. Services mount their routes on it; it is bound when the first one does. Cheap to clone.
 #[derive(Clone)]
@@ -103,7 +106,7 @@ impl Site {
             .layer(CatchPanicLayer::custom(|_| Problem::internal().into_response()))
             .layer(middleware::from_fn(move |request, next| within(deadline, request, next)))
             .layer(middleware::from_fn(guard))
-            .layer(middleware::from_fn(identify))
+            .layer(middleware::from_fn_with_state(inner.settings.log_client_address, identify))
             .layer(middleware::from_fn_with_state(proxies, client_address::locate));
         let limits = Limits::from(&inner.settings);
         let stop = inner.lifecycle.stop_token().clone();
@@ -176,12 +179,20 @@ async fn within(deadline: Duration, request: Request, next: Next) -> Response {
 }
 
 /// Gives the request its identity, and the response the headers that every response has.
-async fn identify(mut request: Request<Body>, next: Next) -> Response {
+async fn identify(
+    State(log_client_address): State<bool>,
+    mut request: Request<Body>,
+    next: Next,
+) -> Response {
+    let is_probe = PROBES.contains(&request.uri().path());
+    let client = request.extensions().get::<ClientAddress>().filter(|_| log_client_address);
+    let client = client.map(|client| client.ip().to_string());
     let context = RequestContext::from_headers(request.headers());
     let span = tracing::info_span!(
         "request",
         http.method = %request.method(),
         http.path = request.uri().path(),
+        client.address = client,
         correlation.id = context.correlation_id,
         traceparent = context.traceparent,
     );
@@ -201,7 +212,11 @@ async fn identify(mut request: Request<Body>, next: Next) -> Response {
     }
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-cache"));
     let (status, seconds) = (response.status().as_u16(), start.elapsed().as_secs_f64());
-    tracing::info!(parent: &span, http.status = status, duration.seconds = seconds, "request served");
+    if is_probe {
+        tracing::debug!(parent: &span, http.status = status, duration.seconds = seconds, "probe served");
+    } else {
+        tracing::info!(parent: &span, http.status = status, duration.seconds = seconds, "request served");
+    }
     response
 }
 

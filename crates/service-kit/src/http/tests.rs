@@ -41,6 +41,7 @@ async fn site(routes: Router) -> TestSite {
         max_body_bytes: 1024,
         trusted_proxies: TrustedProxies::default(),
         allowed_origins: Origins::default(),
+        log_client_address: false,
     };
     let lifecycle = Lifecycle::new(Duration::from_secs(5));
     let site = Site::new(settings, lifecycle.clone(), ready());

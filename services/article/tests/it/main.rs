@@ -2,6 +2,7 @@
 
 mod bounds;
 mod first_release;
+mod measured;
 mod pages;
 mod postgres;
 mod races;

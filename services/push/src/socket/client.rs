@@ -16,6 +16,7 @@ use crate::{
     Push,
     frame::{ClientFrame, ServerFrame},
     hub::ClientId,
+    metrics,
     places::Place,
     queue::{self, Receiver},
     topic::Topic,
@@ -62,6 +63,7 @@ impl Client {
         tracing::debug!(?end, "live socket ended");
         // Nothing more is queued while both sides say goodbye; its place is taken until they have.
         self.leave();
+        metrics::ended(end.name());
         if let Some(socket) = socket {
             end.tell(socket, self.id.number()).await;
         }

@@ -69,6 +69,15 @@ impl End {
         }
     }
 
+    /// The stable name of the reason.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Closed => "closed-by-client",
+            Self::Gone => "gone",
+            _ => self.close().map_or("gone", |(_, reason)| reason),
+        }
+    }
+
     fn close(self) -> Option<(u16, &'static str)> {
         match self {
             Self::Closed | Self::Gone => None,

@@ -7,7 +7,7 @@ use super::{
     connection::Outgoing,
     end::End,
 };
-use crate::{frame::ServerFrame, replay::Replay, topic::Topic};
+use crate::{frame::ServerFrame, metrics, replay::Replay, topic::Topic};
 
 /// How long a client may take to read a page of the past.
 const PAGE_PATIENCE: Duration = Duration::from_secs(10);
@@ -127,6 +127,7 @@ impl Client {
                 let sent = async {
                     for frame in frames {
                         self.send(socket, frame).await?;
+                        metrics::replayed(1);
                     }
                     Ok(())
                 };

@@ -3,6 +3,7 @@
 mod client;
 mod ending;
 mod handshake;
+mod measured;
 mod raw;
 mod rude;
 mod service;

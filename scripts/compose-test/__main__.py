@@ -1,0 +1,79 @@
+#!/usr/bin/env python3
+"""Builds docker-compose.yml, brings it up, and does to it what happens to installations. Prints figures; ends with 1 when
+something is wrong. Needs a container engine: `make compose-test` finds or makes it.
+
+Usage: scripts/compose-test [--keep]
+"""
+
+import sys
+import time
+import traceback
+
+import checks
+from load import Client
+from stack import SERVICES, Stack, run
+
+STEPS = [
+    checks.article_reaches_the_socket,
+    checks.nothing_secret_is_shown,
+    checks.everything_is_measured,
+    checks.requests_are_logged_and_probes_are_not,
+    checks.a_write_of_unknown_outcome_is_no_503,
+    checks.every_container_is_killed_under_load,
+    checks.gateways_are_replaced,
+    checks.the_edge_ends_with_an_open_socket,
+    checks.changed_configuration_is_applied,
+    checks.an_older_backup_of_the_stream_is_restored,
+]
+
+
+def figures(stack):
+    """Sizes of the images and resident memory of the containers, in MB."""
+    for service in [*SERVICES, "newswire"]:
+        size = int(run("docker", "image", "inspect", "--format", "{{.Size}}", f"newswire/{service}:test"))
+        base = {"nats": " on its base image", "edge": " on its base image"}.get(service, "")
+        print(f"  image {service}: {size / 1e6:.1f} MB{base}")
+    for service in SERVICES:
+        usage = run("docker", "stats", "--no-stream", "--format", "{{.MemUsage}}", *stack.containers(service))
+        print(f"  memory {service}: {usage.strip()}")
+
+
+def main():
+    stack, failures = Stack(), []
+    volumes = set(run("docker", "volume", "ls", "--quiet").split())
+    try:
+        stack.make_secrets()
+        kept = sorted(stack.secrets())
+        stack.make_secrets()
+        assert sorted(stack.secrets()) == kept, "secrets that are there were changed"
+        start = time.monotonic()
+        stack.compose("--profile", "metrics", "build")
+        print(f"built in {time.monotonic() - start:.0f} s", flush=True)
+        start = time.monotonic()
+        stack.up()
+        stack.wait_healthy()
+        print(f"healthy {time.monotonic() - start:.1f} s after `up -d` on built images", flush=True)
+        figures(stack)
+        client = Client(stack.port, stack.token("ann"))
+        for step in STEPS:
+            print(step.__name__.replace("_", " "), flush=True)
+            try:
+                step(stack, client)
+            except Exception:
+                failures.append(step.__name__)
+                traceback.print_exc()
+                stack.up()
+                stack.wait_healthy()
+    finally:
+        if "--keep" in sys.argv:
+            print(f"kept: {stack.folder}, port {stack.port}")
+        else:
+            stack.remove()
+            left = set(run("docker", "volume", "ls", "--quiet").split()) - volumes
+            if left:
+                failures.append(f"{len(left)} volumes are left behind")
+    print("failed: " + ", ".join(failures) if failures else "all is well")
+    sys.exit(1 if failures else 0)
+
+
+main()
