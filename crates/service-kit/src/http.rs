@@ -8,6 +8,7 @@ pub mod request_context;
 pub mod server;
 pub mod site;
 
+mod cors;
 mod guard;
 #[cfg(test)]
 mod tests;

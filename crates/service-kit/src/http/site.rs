@@ -23,6 +23,7 @@ use tracing::Instrument as _;
 
 use super::{
     client_address::{self, ClientAddress},
+    cors,
     guard::guard,
     problem::Problem,
     request_context::{CORRELATION_ID, RequestContext, TRACEPARENT},
@@ -97,6 +98,7 @@ impl Site {
         let deadline = Duration::from_millis(inner.settings.request_timeout_ms);
         let max_body = inner.settings.max_body_bytes;
         let proxies = Arc::new(inner.settings.trusted_proxies.clone());
+        let cors = cors::layer(inner.settings.allowed_origins.clone());
         let app = Router::new()
             .fallback(dispatch)
             .with_state(inner.clone())
@@ -106,6 +108,7 @@ impl Site {
             .layer(CatchPanicLayer::custom(|_| Problem::internal().into_response()))
             .layer(middleware::from_fn(move |request, next| within(deadline, request, next)))
             .layer(middleware::from_fn(guard))
+            .layer(middleware::from_fn_with_state(cors, cors::share))
             .layer(middleware::from_fn_with_state(inner.settings.log_client_address, identify))
             .layer(middleware::from_fn_with_state(proxies, client_address::locate));
         let limits = Limits::from(&inner.settings);

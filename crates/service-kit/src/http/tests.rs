@@ -1,3 +1,5 @@
+mod cors;
+
 use std::time::Duration;
 
 use axum::{
@@ -33,6 +35,10 @@ struct TestSite {
 }
 
 async fn site(routes: Router) -> TestSite {
+    site_for(routes, Origins::default()).await
+}
+
+async fn site_for(routes: Router, allowed_origins: Origins) -> TestSite {
     let settings = HttpSettings {
         listen: "127.0.0.1:0".parse().expect("an address"),
         max_connections: 16.try_into().expect("not zero"),
@@ -40,7 +46,7 @@ async fn site(routes: Router) -> TestSite {
         request_timeout_ms: 300,
         max_body_bytes: 1024,
         trusted_proxies: TrustedProxies::default(),
-        allowed_origins: Origins::default(),
+        allowed_origins,
         log_client_address: false,
     };
     let lifecycle = Lifecycle::new(Duration::from_secs(5));

@@ -2,8 +2,12 @@
 
 use rand::{SeedableRng as _, rngs::StdRng};
 use test_support::user;
+use uuid::Uuid;
 
-use super::{story::Story, story::deleted, story::updated, writes::random_story};
+use super::{
+    story::{Story, deleted, slugged, updated},
+    writes::random_story,
+};
 use crate::{
     catalog::Database,
     tables::{ListPage, SearchPage, Tables},
@@ -12,6 +16,7 @@ use crate::{
 pub(super) async fn run<D: Database>(database: &D) {
     pages_are_newest_first_and_by_author_and_tag(database).await;
     words_are_found_where_they_are_now(database).await;
+    an_article_is_found_by_its_slug(database).await;
     the_best_is_found_first(database).await;
     nothing_that_is_looked_for_is_an_error(database).await;
     writing_without_spaces_is_found(database).await;
@@ -61,6 +66,36 @@ async fn pages_are_newest_first_and_by_author_and_tag<D: Database>(database: &D)
     assert_eq!(titles(&tables, ListPage { tag: tagged("x"), ..anns }).await, ["3b", "1"]);
     let gone = tables.get(four).await.expect("the tables").data.expect("a row");
     assert!(gone.deleted && gone.content.is_empty());
+    tables.close().await;
+}
+
+async fn an_article_is_found_by_its_slug<D: Database>(database: &D) {
+    let tables = super::tables(database).await;
+    let mut story = Story::default();
+    for (title, slug) in [("1", None), ("2", Some("two")), ("3", Some("three"))] {
+        let id = Uuid::now_v7();
+        story.push(id, &slugged(title, slug));
+        if title == "3" {
+            story.push(id, &deleted());
+        }
+    }
+    story.push(Uuid::now_v7(), &slugged("4", Some("three")));
+    story.tell(&tables, 3).await;
+    let by =
+        |slug: &str| ListPage { slug: Some(slug.to_owned()), limit: 10, ..ListPage::default() };
+    assert_eq!(titles(&tables, by("two")).await, ["2"]);
+    assert_eq!(titles(&tables, by("three")).await, ["4"], "of the live ones");
+    assert_eq!(titles(&tables, ListPage { author: Some(user("ann")), ..by("two") }).await, ["2"]);
+    for nothing in [
+        by("Two"),
+        by("tw"),
+        by(""),
+        ListPage { author: Some(user("bob")), ..by("two") },
+        ListPage { tag: Some("x".to_owned()), ..by("two") },
+        ListPage { before: Some(1), ..by("two") },
+    ] {
+        assert_eq!(titles(&tables, nothing).await, Vec::<String>::new());
+    }
     tables.close().await;
 }
 

@@ -28,11 +28,26 @@ pub(super) struct Story {
 
 /// What an article is created with.
 pub(super) fn created(author: &str, title: &str, content: &str, tags: &[&str]) -> ArticleEvent {
+    create(author, title, content, tags, None)
+}
+
+/// An article of ann with a slug.
+pub(super) fn slugged(title: &str, slug: Option<&str>) -> ArticleEvent {
+    create("ann", title, "C", &[], slug)
+}
+
+fn create(
+    author: &str,
+    title: &str,
+    content: &str,
+    tags: &[&str],
+    slug: Option<&str>,
+) -> ArticleEvent {
     ArticleEvent::from(ArticleCreated {
         title: title.to_owned(),
         content: content.to_owned(),
         author_id: user(author),
-        slug: None,
+        slug: slug.map(str::to_owned),
         tags: tags.iter().map(ToString::to_string).collect(),
     })
 }
