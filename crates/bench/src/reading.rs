@@ -6,7 +6,10 @@ mod stage;
 mod story;
 mod writer;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use anyhow::Context as _;
 use axum::{Router, routing::get};
@@ -16,7 +19,7 @@ use self::stage::Stage;
 use crate::{
     http::Repeater,
     load,
-    report::{Read, Reading},
+    report::{Read, Reading, Rebuild},
     ways::{Get, Way},
 };
 
@@ -36,7 +39,10 @@ pub async fn measure(events: u64, duration: Duration) -> anyhow::Result<Reading>
             _ => None,
         };
         let url = postgres.as_ref().map(PostgresServer::url).unwrap_or_default();
+        let start = Instant::now();
         let stage = Stage::start(&server, folder.path(), &url).await?;
+        stage.reaches(events).await?;
+        reading.rebuilds.push(Rebuild::new(database, "first start", events, start.elapsed(), bare));
         reading.rebuilds.extend(rebuild::measure(database, &server, &stage, events, &bare).await?);
         reading.lags.extend(lag::measure(database, &server, &stage, duration).await?);
         reading.reads.extend(reads(database, &stage, &article, duration).await?);

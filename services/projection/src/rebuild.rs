@@ -1,6 +1,5 @@
 //! Filling a generation beside the live one, and putting it in its place.
 
-mod incoming;
 mod loss;
 mod origin;
 
@@ -9,12 +8,13 @@ use std::time::Duration;
 use eventsourcing::StoreError;
 use messaging::{
     Connection, Feed, Mark,
-    consumer::{Backoff, DeadLetterBox, DeadLetterError, DeadLetters},
+    consumer::{
+        Backoff, Batch, DeadLetterBox, DeadLetterError, DeadLetters, Incoming, IncomingError,
+    },
     feed::FeedError,
 };
 use tokio_util::sync::CancellationToken;
 
-use self::incoming::{Batch, Incoming};
 use crate::{
     NAME,
     catalog::{Database, Generation, State},
@@ -46,8 +46,10 @@ enum RebuildError {
     DeadLetter(#[from] DeadLetterError),
     #[error(transparent)]
     Stream(#[from] StoreError),
-    #[error("the stream of events ended")]
-    Ended,
+    #[error(transparent)]
+    Incoming(#[from] IncomingError),
+    #[error("another replica has moved the position")]
+    Overtaken,
 }
 
 /// How an attempt ended for good.
@@ -132,7 +134,7 @@ impl<D: Database> Rebuild<D> {
             tables.defer_search(self.epoch).await?;
         }
         tracing::info!(number = self.number, position, "a rebuild goes on");
-        let mut incoming = Incoming::open(&self.feed, mark).await?;
+        let mut incoming = Incoming::open(&self.feed, mark, *failures).await?;
         let mut attempt = Attempt { rebuild: self, tables: tables.clone(), mark };
         let end = attempt.run(&mut incoming, failures).await;
         if !matches!(end, Ok(End::Switched)) {
@@ -170,7 +172,7 @@ impl<D: Database> Attempt<'_, D> {
             let limit = if is_compared { live.position() } else { u64::MAX };
             tokio::select! {
                 batch = incoming.next(limit) => {
-                    if !self.apply(batch.ok_or(RebuildError::Ended)?).await? {
+                    if !self.apply(batch?).await? {
                         return Ok(End::NotOurs);
                     }
                     *failures = 0;
@@ -200,7 +202,7 @@ impl<D: Database> Attempt<'_, D> {
     /// Applies `batch`; `false` when another replica has taken over.
     async fn apply(&mut self, batch: Batch) -> Result<bool, DatabaseError> {
         let (changes, _) = fold(&self.tables, &batch.events, &batch.unreadable).await?;
-        let to = Mark { position: batch.last, stored_at: batch.stored_at, ..self.mark };
+        let to = batch.end(self.mark);
         let step = Step { from: self.mark.position, to, epoch: self.rebuild.epoch };
         let committed = self.tables.commit(&changes, step).await?;
         if committed {
@@ -267,7 +269,7 @@ impl<D: Database> Attempt<'_, D> {
     ) -> Result<bool, RebuildError> {
         let limit = if exactly { goal } else { u64::MAX };
         while self.mark.position < goal {
-            let batch = incoming.next(limit).await.ok_or(RebuildError::Ended)?;
+            let batch = incoming.next(limit).await?;
             if !self.apply(batch).await? {
                 return Ok(false);
             }

@@ -13,14 +13,16 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::origin::{Landmark, relate};
 use self::watch::{Look, Watch};
-use super::{Backoff, DeadLetterBox, DeadLetters, metrics::ConsumerMetrics, redrive::Orders};
+use super::{
+    Backoff, Batch, DeadLetterBox, DeadLetters, Incoming, metrics::ConsumerMetrics, redrive::Orders,
+};
 use crate::{
     Connection, Mark, Throttle,
-    feed::{Feed, FeedError, StreamMessage},
+    feed::{Feed, FeedError},
 };
 
-/// How many events one transaction takes at most.
-const MAX_BATCH: usize = 500;
+/// From how many events on in one transaction nobody wants a line for each.
+const MANY: usize = 500;
 
 /// The pauses between attempts: short ones, since only its own database and the stream are asked, and whatever kept it from
 /// writing shall be over within seconds of its cause.
@@ -199,8 +201,8 @@ impl<P: Projector> Runner<'_, P> {
             Ok(Err(fatal)) => return RunEnd::Fatal(fatal),
             Err(error) => return RunEnd::Again(error.to_string()),
         };
-        let mut reader = match self.feed.after_in(mark.stream, mark.position).await {
-            Ok(reader) => reader,
+        let mut incoming = match Incoming::open(&self.feed, mark, *failures).await {
+            Ok(incoming) => incoming,
             Err(error) => return RunEnd::Again(error.to_string()),
         };
         let mut orders = match Orders::listen(&self.connection, P::NAME).await {
@@ -212,9 +214,9 @@ impl<P: Projector> Runner<'_, P> {
         let mut watch = Watch::new(self.feed.clone());
         while !stop.is_cancelled() {
             let batch = tokio::select! {
-                batch = reader.next_batch(MAX_BATCH) => match batch {
+                batch = incoming.next(u64::MAX) => match batch {
                     Ok(batch) => batch,
-                    Err(replaced) => return RunEnd::Again(replaced.to_string()),
+                    Err(error) => return RunEnd::Again(error.to_string()),
                 },
                 () = watch.time() => {
                     match self.check(&mut watch, mark.position).await {
@@ -231,7 +233,7 @@ impl<P: Projector> Runner<'_, P> {
                     continue;
                 }
             };
-            match self.apply(mark, &batch).await {
+            match self.apply(mark, batch).await {
                 Ok(to) => mark = to,
                 Err(error) => return RunEnd::Again(error.to_string()),
             }
@@ -253,23 +255,18 @@ impl<P: Projector> Runner<'_, P> {
     }
 
     /// Applies `batch` behind `from` in one transaction; tells the new mark.
-    async fn apply(
-        &self,
-        from: Mark,
-        batch: &[StreamMessage],
-    ) -> Result<Mark, BatchError<P::Error>> {
-        let Some(last) = batch.last() else { return Ok(from) };
-        let to = Mark { position: last.position, stored_at: last.stored_at, ..from };
-        let start = Instant::now();
-        let (events, mut rejected) = decode(batch);
-        let folded = self.projector.fold(&events, &rejected).await;
-        let (changes, unfit) = folded.map_err(BatchError::Database)?;
-        rejected.extend(unfit);
+    async fn apply(&self, from: Mark, batch: Batch) -> Result<Mark, BatchError<P::Error>> {
+        let (to, start) = (batch.end(from), Instant::now());
+        let Batch { events, unreadable, .. } = batch;
+        let folded = self.projector.fold(&events, &unreadable).await;
+        let (changes, mut rejected) = folded.map_err(BatchError::Database)?;
+        let messages = events.len() + unreadable.len();
+        rejected.extend(unreadable);
         rejected.sort_by_key(|rejected| rejected.position);
         // Stored before the position moves on: a crash in between stores it again, never loses it.
         for Rejected { position, reason, .. } in &rejected {
-            let message = batch.iter().find(|message| message.position == *position);
-            if let Some(message) = message {
+            let stored = self.feed.page(position.saturating_sub(1), 1, 1).await?;
+            for message in stored.iter().filter(|message| message.position == *position) {
                 self.dead_letters.give_up(message, reason).await?;
             }
         }
@@ -278,31 +275,15 @@ impl<P: Projector> Runner<'_, P> {
             return Err(BatchError::Overtaken);
         }
         self.metrics.attempted(start.elapsed());
-        self.metrics.all_handled(batch.len());
-        report(P::NAME, batch.len(), to.position, &events);
+        self.metrics.all_handled(messages);
+        report(P::NAME, messages, to.position, &events);
         Ok(to)
     }
 }
 
-/// The events in `batch`, and what is none.
-#[must_use]
-pub fn decode(batch: &[StreamMessage]) -> (Vec<RecordedEvent>, Vec<Rejected>) {
-    let (mut events, mut rejected) = (Vec::with_capacity(batch.len()), Vec::new());
-    for message in batch {
-        match message.event() {
-            Ok(event) => events.push(event),
-            Err(error) => {
-                let (position, subject) = (message.position, message.subject.clone());
-                rejected.push(Rejected { position, subject, reason: error.to_string() });
-            }
-        }
-    }
-    (events, rejected)
-}
-
 fn report(name: &'static str, messages: usize, position: u64, events: &[RecordedEvent]) {
-    // A full batch means catching up, whose lines nobody wants to pay for.
-    if messages == MAX_BATCH {
+    // So many mean catching up, whose lines nobody wants to pay for.
+    if messages >= MANY {
         return tracing::info!(consumer = name, event.position = position, "catching up");
     }
     for event in events {

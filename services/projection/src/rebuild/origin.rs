@@ -23,7 +23,11 @@ impl<D: Database> Rebuild<D> {
             Relation::Same(stream) | Relation::Renewed(stream) => {
                 let mark = Mark { stream, ..mark };
                 // Somebody else has moved it: the next attempt tells who.
-                tables.adopt(self.epoch, &mark).await?.then_some(()).ok_or(RebuildError::Ended)?;
+                tables
+                    .adopt(self.epoch, &mark)
+                    .await?
+                    .then_some(())
+                    .ok_or(RebuildError::Overtaken)?;
                 mark
             }
             Relation::Another { reason, .. } => {

@@ -1,4 +1,6 @@
 //! The service in a process of its own, on a disk that takes nothing more for a while.
+//!
+//! `make test` does it twice, `make chaos` more often: `NEWSWIRE_DISK_ROUNDS` chooses how often.
 
 use std::{
     fs,
@@ -116,6 +118,10 @@ async fn read(client: &RequestClient, article: &Written) {
     .await;
 }
 
+fn rounds() -> u32 {
+    std::env::var("NEWSWIRE_DISK_ROUNDS").map_or(2, |rounds| rounds.parse().expect("a number"))
+}
+
 async fn the_read_model_heals(fault: Fault) {
     let (nats, dir) = (NatsServer::provisioned().await, folder());
     let writer = ArticleWriter::new(&nats).await;
@@ -123,7 +129,7 @@ async fn the_read_model_heals(fault: Fault) {
     let client = RequestClient::new(nats.connect("gateway").await, Duration::from_secs(5));
     service.until_ready().await;
     read(&client, &writer.create("ann", "before", "C").await).await;
-    for _ in 0..3 {
+    for _ in 0..rounds() {
         service.set(fault, true);
         let last = service.until_unable(&writer, fault).await;
         service.set(fault, false);
