@@ -81,7 +81,15 @@ async fn operators_list_show_redrive_and_drop_dead_letters() {
 
     let left = ops.get("").await.body["items"][0]["number"].as_u64().expect("one is left");
     let one = format!("/{left}");
-    assert_eq!(send(ops.request(Method::DELETE, &one)).await.status, 204);
+    for (name, value) in [("if-none-match", "*"), ("if-match", "\"1\""), ("if-match", "1")] {
+        let refused = send(ops.request(Method::DELETE, &one).header(name, value)).await;
+        let status = if value == "1" { 400 } else { 412 };
+        assert_eq!(refused.status, status, "{name}: {value}: {refused:?}");
+        let missing = send(ops.request(Method::DELETE, "/0").header(name, value)).await;
+        assert_eq!(missing.status, 404, "{name}: {value}: {missing:?}");
+    }
+    let delete = ops.request(Method::DELETE, &one).header("if-match", "*");
+    assert_eq!(send(delete.header("if-none-match", "\"1\"")).await.status, 204);
     for missing in [one, "/0".to_owned(), format!("/{}", u64::MAX)] {
         for method in [Method::DELETE, Method::GET] {
             let gone = send(ops.request(method.clone(), &missing)).await;
