@@ -1,6 +1,7 @@
 //! The messaging crate against a real nats-server.
 
 mod acknowledgements;
+mod behind;
 mod event_store;
 mod feed;
 mod lanes;
