@@ -12,7 +12,7 @@ mod nats;
 mod postgres;
 
 pub use context::{auth, context, ready};
-pub use disk::SmallDisk;
+pub use disk::{SmallDisk, damage};
 pub use events::{ArticleWriter, Written, user};
 pub use eventually::{PATIENCE, eventually};
 pub use http::http_client;

@@ -157,6 +157,12 @@ impl NatsServer {
         deleted.expect("the durable was there");
     }
 
+    /// Where it keeps its streams.
+    #[must_use]
+    pub fn store_dir(&self) -> PathBuf {
+        self.dir.path().join("jetstream")
+    }
+
     /// Ends it as a crash does.
     pub fn kill(&mut self) {
         self.child.kill().expect("the child is ours");

@@ -135,7 +135,7 @@ impl EventStream {
                 None if begin.elapsed() >= patience => {
                     let last = found.last;
                     return Ok(Some(format!(
-                        "the stream went back: position {position} was known, and it ends at {last}"
+                        "the stream went back: position {position} was known, and it ends at {last}; only a backup of the stream can have what it lost"
                     )));
                 }
                 None => tokio::time::sleep(PAUSE).await,

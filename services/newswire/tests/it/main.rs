@@ -24,4 +24,5 @@ mod requests;
 mod sites;
 mod socket;
 mod starting;
+mod verify;
 mod walk;
