@@ -37,7 +37,8 @@ const LOOK_AGAIN: Duration = Duration::from_secs(10);
 /// What is read at once of the events of an aggregate.
 const PAGE: PageSize = PageSize { messages: 256, bytes: 1024 * 1024 };
 /// What to do about it.
-const CURE: &str = "newswire verify lists what is missing, a backup of the stream may have it";
+pub(crate) const CURE: &str =
+    "newswire verify lists what is missing, a backup of the stream may have it";
 
 /// Where a reader met a gap.
 #[derive(Debug, Clone, PartialEq, Eq)]

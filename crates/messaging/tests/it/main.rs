@@ -3,6 +3,7 @@
 mod acknowledgements;
 mod event_store;
 mod feed;
+mod history;
 mod lanes;
 mod lease;
 mod live;

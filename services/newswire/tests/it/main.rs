@@ -5,6 +5,7 @@ mod app;
 mod architecture;
 mod chaos;
 mod children;
+mod cluster;
 mod conditional;
 mod dead;
 mod dead_over_http;
