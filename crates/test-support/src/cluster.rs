@@ -14,6 +14,9 @@ use crate::{
 
 /// The password of every user.
 pub const CLUSTER_PASSWORD: &str = "of-the-cluster";
+/// As `README.md` says for a cluster: a server that stands still is given up by the others. Until then they hand it requests for the
+/// services that were connected to it, which nobody answers.
+const PINGS: &str = "ping_interval: \"1s\", ping_max: 2";
 /// How many servers it has.
 const SERVERS: usize = 3;
 
@@ -108,7 +111,8 @@ fn spawn(dir: &Path, number: usize, port: u16, routes: &[u16]) -> Child {
         routes.iter().map(|route| format!("\"nats://127.0.0.1:{route}\"")).collect();
     let config = format!(
         "server_name: {}\nlisten: \"127.0.0.1:{port}\"\njetstream {{ store_dir: \"{}\" }}\n\
-         cluster {{ name: test, listen: \"127.0.0.1:{}\", routes: [{}] }}\ninclude \"permissions.conf\"\n",
+         cluster {{ name: test, listen: \"127.0.0.1:{}\", routes: [{}]\n\
+         {PINGS} }}\ninclude \"permissions.conf\"\n",
         name(number),
         dir.join("jetstream").display(),
         routes[number],

@@ -170,6 +170,14 @@ impl NatsServer {
         self.child.wait().expect("the child is ours");
     }
 
+    /// Ends it in order: it writes down what it has.
+    pub fn stop(&mut self) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM)
+            .expect("the child is ours");
+        self.child.wait().expect("the child is ours");
+    }
+
     /// Starts it again after [`kill`](Self::kill), on the same port with the same data.
     pub fn restart(&mut self) {
         let port = self.port.to_string();
