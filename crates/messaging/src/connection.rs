@@ -14,7 +14,9 @@ use tokio::{sync::watch, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Throttle, names,
+    Throttle,
+    history::History,
+    names,
     stream::{EventStream, StreamWatch, WatchTask},
 };
 
@@ -103,7 +105,7 @@ pub enum ConnectError {
 
 /// A connection of one service. Cheap to clone, which the client itself is not.
 #[derive(Debug, Clone)]
-pub struct Connection(Arc<Clients>);
+pub struct Connection(pub(crate) Arc<Clients>);
 
 /// The clients of a connection. For this crate alone to use.
 #[derive(Debug)]
@@ -114,6 +116,7 @@ pub struct Clients {
     stream: OnceLock<WatchTask>,
     denied: Denied,
     reading: Reading,
+    pub(crate) history: History,
 }
 
 /// The subjects that could not be published to, and when that was told last.
@@ -199,8 +202,8 @@ impl Connection {
             .build(client.clone());
         // The client tells of its first connection a moment after it has it. The sender lives in the client.
         let _ = link.wait_for(|link| link.connected).await;
-        let (stream, reading) = (OnceLock::new(), Reading::default());
-        Ok(Self(Arc::new(Clients { client, jetstream, link, stream, denied, reading })))
+        let (stream, reading, history) = (OnceLock::new(), Reading::default(), History::default());
+        Ok(Self(Arc::new(Clients { client, jetstream, link, stream, denied, reading, history })))
     }
 
     /// The state of the link, and its changes.

@@ -105,19 +105,23 @@ impl From<Stored> for StreamMessage {
 pub struct Feed {
     connection: Connection,
     consumer: String,
+    /// Who reads, for people: the same for all processes of a service.
+    reader: String,
 }
 
 impl Feed {
     /// A feed with one reader: its `consumer` has a name of its own on the server, and whoever opens it last has it.
     #[must_use]
     pub fn new(connection: Connection, consumer: &str) -> Self {
-        Self { connection, consumer: consumer.to_owned() }
+        let (consumer, reader) = (consumer.to_owned(), consumer.to_owned());
+        Self { connection, consumer, reader }
     }
 
     /// A feed for one of the processes of `service`, which all read.
     #[must_use]
     pub fn shared(connection: Connection, service: &str) -> Self {
-        Self { connection, consumer: format!("{service}-{}", uuid::Uuid::now_v7().simple()) }
+        let consumer = format!("{service}-{}", uuid::Uuid::now_v7().simple());
+        Self { connection, consumer, reader: service.to_owned() }
     }
 
     /// The position of the last event; 0 when there is none.
@@ -341,13 +345,15 @@ impl FeedReader {
             self.delivered = LOST;
             return None;
         }
+        let message = message.message;
+        let headers = message.headers.unwrap_or_default();
+        self.feed.connection.note_step(&self.feed.reader, self.position, position, &headers);
         (self.position, self.delivered) = (position, delivered);
         let mark = Mark { stream: self.stream, position, stored_at };
         self.feed.connection.stream().remember(mark);
-        let message = message.message;
         Some(StreamMessage {
             subject: message.subject.into_string(),
-            headers: message.headers.unwrap_or_default(),
+            headers,
             payload: message.payload,
             position,
             stored_at,

@@ -7,6 +7,27 @@ use std::{
 
 use tempfile::TempDir;
 
+/// Flips a bit in the stream `EVENTS` of the stopped nats-server that keeps its data in `store`: in the first place
+/// where `text` stands.
+///
+/// # Panics
+///
+/// Panics when it stands nowhere.
+pub fn damage(store: &Path, text: &str) {
+    let messages = store.join("jetstream/NEWSWIRE/streams/EVENTS/msgs");
+    let files = fs::read_dir(&messages).expect("the folder of the stream").flatten();
+    for path in files.map(|entry| entry.path()) {
+        let mut bytes = fs::read(&path).expect("a file of the stream");
+        let found = bytes.windows(text.len()).position(|window| window == text.as_bytes());
+        if let Some(found) = found {
+            bytes[found] ^= 1;
+            fs::write(&path, bytes).expect("written");
+            return;
+        }
+    }
+    panic!("{text} stands nowhere in {}", messages.display());
+}
+
 /// A small disk of its own, which can be filled and emptied. Needs the right to mount: a test without it fails.
 #[derive(Debug)]
 pub struct SmallDisk {

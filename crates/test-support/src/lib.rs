@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![expect(clippy::missing_panics_doc, reason = "a helper of a test fails by panicking")]
 
+mod cluster;
 mod context;
 mod disk;
 mod events;
@@ -11,8 +12,9 @@ mod metrics;
 mod nats;
 mod postgres;
 
+pub use cluster::{CLUSTER_PASSWORD, NatsCluster};
 pub use context::{auth, context, ready};
-pub use disk::SmallDisk;
+pub use disk::{SmallDisk, damage};
 pub use events::{ArticleWriter, Written, user};
 pub use eventually::{PATIENCE, eventually};
 pub use http::http_client;

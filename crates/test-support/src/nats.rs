@@ -14,7 +14,8 @@ use tokio_util::sync::CancellationToken;
 use crate::eventually;
 
 /// The users of `deploy/nats/permissions.conf`. In tests each one's password is its name.
-const USERS: [&str; 6] = ["admin", "gateway", "article", "projection", "notification", "push"];
+pub(crate) const USERS: [&str; 6] =
+    ["admin", "gateway", "article", "projection", "notification", "push"];
 
 /// Where ports for servers are looked for.
 const PORTS: std::ops::Range<u16> = 10_000..32_000;
@@ -157,9 +158,23 @@ impl NatsServer {
         deleted.expect("the durable was there");
     }
 
+    /// Where it keeps its streams.
+    #[must_use]
+    pub fn store_dir(&self) -> PathBuf {
+        self.dir.path().join("jetstream")
+    }
+
     /// Ends it as a crash does.
     pub fn kill(&mut self) {
         self.child.kill().expect("the child is ours");
+        self.child.wait().expect("the child is ours");
+    }
+
+    /// Ends it in order: it writes down what it has.
+    pub fn stop(&mut self) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM)
+            .expect("the child is ours");
         self.child.wait().expect("the child is ours");
     }
 
@@ -213,9 +228,14 @@ fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-fn write_config(dir: &Path, port: &str, sync: &str, new_acknowledgements: bool) {
+/// Puts Newswire's permissions into `dir`.
+pub(crate) fn copy_permissions(dir: &Path) {
     let permissions = workspace().join("deploy/nats/permissions.conf");
     fs::copy(permissions, dir.join("permissions.conf")).expect("the permissions are copied");
+}
+
+fn write_config(dir: &Path, port: &str, sync: &str, new_acknowledgements: bool) {
+    copy_permissions(dir);
     let store = dir.join("jetstream").display().to_string();
     // Older servers do not know the flag.
     let flags = if new_acknowledgements { "feature_flags { js_ack_fc_v2: true }\n" } else { "" };

@@ -10,10 +10,11 @@ use anyhow::Context as _;
 use contracts::article::{Article as View, CONTEXT, CreateArticle, DeleteArticle, UpdateArticle};
 use eventsourcing::{
     Accepted, Command, CommandEnvelope, Decide, DecodeError, ExecuteError, Executor, Refusal,
-    RefusalKind, Reply,
+    RefusalKind, Reply, StreamId,
 };
 use messaging::{
-    Connection, JetStreamSnapshots, QueueServer, RequestServer, ServiceError, Throttle,
+    Connection, JetStreamSnapshots, QueueServer, RequestServer, ServiceError, Suspicion, Throttle,
+    names::EventSubject,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -144,6 +145,8 @@ where
                 %gap,
                 "events of an article are missing from the stream: restore it from a backup (newswire verify lists what is missing)"
             );
+            let subject = EventSubject(StreamId::new(CONTEXT, id)).to_string();
+            executors.connection().suspect(NAME, Suspicion::Aggregate(subject));
             Reply::Refused(history_damaged())
         }
         Err(error) => return Err(failed(error)),

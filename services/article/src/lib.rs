@@ -16,9 +16,9 @@ pub use settings::{ArticleSettings, StoreKind};
 use std::sync::Arc;
 
 use eventsourcing::Executor;
-use messaging::{Connection, JetStreamSnapshots, Link, NatsSettings};
+use messaging::{Connection, JetStreamSnapshots, Link, NatsSettings, history};
 use serde::Deserialize;
-use service_kit::Context;
+use service_kit::{Context, health::State};
 use store::Store;
 
 use crate::{commands::Commands, domain::bounded::Bounds, per_stream::PerStream};
@@ -45,6 +45,9 @@ pub async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
         return Ok(());
     };
     context.health.follow("article: nats", connection.link(), Link::problem);
+    context.health.follow_state("article: history", connection.damage(), |damage| {
+        history::warning(damage).map_or(State::Ready, State::Warning)
+    });
     let Some(store) = Store::open(database, &connection, &context).await? else {
         return Ok(());
     };

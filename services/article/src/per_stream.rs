@@ -46,6 +46,11 @@ impl<T> PerStream<T> {
         }
     }
 
+    /// What it is asked on.
+    pub(crate) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
     /// Whether the stream is still `stream`.
     pub(crate) async fn is_still(&self, stream: StreamIdentity) -> bool {
         self.sighting().await.is_some_and(|sighting| sighting.identity == stream)

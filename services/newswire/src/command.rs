@@ -8,6 +8,7 @@ pub mod projection;
 pub mod provision;
 pub mod run;
 pub mod token;
+pub mod verify;
 
 use std::future::Future;
 

@@ -3,7 +3,7 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
-use newswire::command::{dead, exec_nats, import, projection, provision, run, token};
+use newswire::command::{dead, exec_nats, import, projection, provision, run, token, verify};
 use service_kit::{
     healthcheck,
     output::{self, OutputError},
@@ -32,6 +32,8 @@ enum Command {
     Dead(dead::Arguments),
     /// Look at the read model, rebuild it beside the live one, switch between the two
     Projection(projection::Arguments),
+    /// Read the whole stream of events and say what is missing from it; the exit code is 1 when something is
+    Verify,
     /// Create the streams on the NATS server of the settings, or bring them up to date
     Provision,
     /// Ask the process that runs with the same settings whether it is ready; the exit code says so
@@ -49,6 +51,7 @@ fn main() -> ExitCode {
         Command::Import(arguments) => import::run(config, arguments),
         Command::Dead(arguments) => dead::run(config, arguments),
         Command::Projection(arguments) => projection::run(config, arguments),
+        Command::Verify => verify::run(config),
         Command::Provision => provision::run(config),
         Command::Healthcheck => healthcheck::run(config),
         Command::ExecNats(arguments) => exec_nats::run(arguments),

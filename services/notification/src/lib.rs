@@ -13,11 +13,17 @@ use anyhow::Context as _;
 use messaging::{
     Connection, Link, NatsSettings,
     consumer::run_reaction,
+    history,
     lease::{Lease, Turn, Waiting},
 };
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
-use service_kit::{Context, files::make_folder_of, health::Component, settings::SettingsError};
+use service_kit::{
+    Context,
+    files::make_folder_of,
+    health::{Component, State},
+    settings::SettingsError,
+};
 use sqlx::sqlite::SqliteConnectOptions;
 use tokio_util::sync::CancellationToken;
 
@@ -80,6 +86,9 @@ pub async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
     };
     context.health.follow("notification: nats", connection.link(), Link::problem);
     context.health.follow("notification: stream", connection.reading(), Option::clone);
+    context.health.follow_state("notification: history", connection.damage(), |damage| {
+        history::warning(damage).map_or(State::Ready, State::Warning)
+    });
     let notifier = Arc::new(Notifier::new(composer, delivery.clone(), record.clone()));
     let record_id = record.id().await.context("reading the record failed")?;
     let lease = Lease::new(&connection, NAME, record_id);

@@ -26,9 +26,14 @@ use anyhow::Context as _;
 use messaging::{
     Connection, Link, NatsSettings,
     consumer::{Backoff, measure_lag},
+    history,
 };
 use serde::Deserialize;
-use service_kit::{Context, files::make_folder_of, health::Component};
+use service_kit::{
+    Context,
+    files::make_folder_of,
+    health::{Component, State},
+};
 use sqlx::sqlite::SqliteError;
 use tokio_util::sync::CancellationToken;
 
@@ -86,6 +91,9 @@ async fn run_on<D: Database>(
     };
     context.health.follow("projection: nats", connection.link(), Link::problem);
     context.health.follow("projection: stream", connection.reading(), Option::clone);
+    context.health.follow_state("projection: history", connection.damage(), |damage| {
+        history::warning(damage).map_or(State::Ready, State::Warning)
+    });
     let max_wait = Duration::from_millis(settings.projection.max_wait_ms);
     let verdict = live.verdict().subscribe();
     context.health.follow("projection: read model", verdict, origin::Verdict::problem);

@@ -15,11 +15,13 @@ use axum::{Router, routing::any};
 use messaging::{
     Connection, Feed, Link, NatsSettings,
     feed::{FeedError, FeedReader},
+    history,
 };
 use serde::Deserialize;
 use service_kit::{
     Context, Lifecycle, Origins,
     auth::{AuthSettings, Tokens},
+    health::State,
 };
 use tokio::sync::Semaphore;
 
@@ -106,6 +108,9 @@ pub async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
     };
     context.health.follow("push: nats", connection.link(), Link::problem);
     context.health.follow("push: stream", connection.reading(), Option::clone);
+    context.health.follow_state("push: history", connection.damage(), |damage| {
+        history::warning(damage).map_or(State::Ready, State::Warning)
+    });
     let feed = Feed::shared(connection.clone(), NAME);
     let (stream, position) = feed.end().await?;
     let events = feed.after_in(stream, position).await?;

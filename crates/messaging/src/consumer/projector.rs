@@ -17,7 +17,7 @@ use super::{
     Backoff, Batch, DeadLetterBox, DeadLetters, Incoming, metrics::ConsumerMetrics, redrive::Orders,
 };
 use crate::{
-    Connection, Mark, Throttle,
+    Connection, Mark, Suspicion, Throttle,
     feed::{Feed, FeedError},
 };
 
@@ -260,6 +260,10 @@ impl<P: Projector> Runner<'_, P> {
         let Batch { events, unreadable, .. } = batch;
         let folded = self.projector.fold(&events, &unreadable).await;
         let (changes, mut rejected) = folded.map_err(BatchError::Database)?;
+        for Rejected { subject, .. } in &rejected {
+            // It may not follow what is before it because that is missing.
+            self.connection.suspect(P::NAME, Suspicion::Aggregate(subject.clone()));
+        }
         let messages = events.len() + unreadable.len();
         rejected.extend(unreadable);
         rejected.sort_by_key(|rejected| rejected.position);

@@ -5,7 +5,10 @@ mod worker;
 
 use std::{future::Future, sync::Arc, time::Duration};
 
-use async_nats::jetstream::{Message, consumer::pull};
+use async_nats::{
+    HeaderMap,
+    jetstream::{Message, consumer::pull},
+};
 use eventsourcing::RecordedEvent;
 use futures_util::StreamExt;
 use tokio_util::sync::CancellationToken;
@@ -103,8 +106,9 @@ pub async fn run_reaction<R: Reaction>(
         let reason = match opened {
             Ok((durable, mut messages, mut orders)) => {
                 failures = 0;
+                let mut steps = Steps { connection, reader: R::NAME, reached: floor };
                 tokio::select! {
-                    reason = pull(&mut messages, &mut orders, &lanes, &worker) => reason,
+                    reason = pull(&mut messages, &mut orders, &lanes, &worker, &mut steps) => reason,
                     reason = watch::watch(&durable, &mut floor, &lanes, &worker) => reason,
                     // What the server sent into the old connection comes again after a while, behind newer ones.
                     () = connection.renewed(connects) => "the connection is a new one".to_owned(),
@@ -132,12 +136,33 @@ pub async fn run_reaction<R: Reaction>(
     lanes.drain().await;
 }
 
+/// How far the durable has gone. It leaves out what the stream has lost.
+struct Steps<'a> {
+    connection: &'a Connection,
+    reader: &'static str,
+    reached: u64,
+}
+
+impl Steps<'_> {
+    fn note(&mut self, message: &Message) {
+        let Ok(to) = message.info().map(|info| info.stream_sequence) else { return };
+        // What comes again is behind.
+        if to > self.reached {
+            let none = HeaderMap::new();
+            let headers = message.headers.as_ref().unwrap_or(&none);
+            self.connection.note_step(self.reader, self.reached, to, headers);
+            self.reached = to;
+        }
+    }
+}
+
 /// Hands messages to their lanes until the stream of them breaks; tells why.
 async fn pull<R: Reaction>(
     messages: &mut pull::Stream,
     orders: &mut Orders,
     lanes: &Lanes<Job>,
     worker: &Arc<Worker<R>>,
+    steps: &mut Steps<'_>,
 ) -> String {
     loop {
         let message = tokio::select! {
@@ -150,7 +175,10 @@ async fn pull<R: Reaction>(
             message = messages.next() => message,
         };
         match message {
-            Some(Ok(message)) => take(message, lanes, worker),
+            Some(Ok(message)) => {
+                steps.note(&message);
+                take(message, lanes, worker);
+            }
             Some(Err(error)) => return error.to_string(),
             None => return "the durable's messages ended".to_owned(),
         }

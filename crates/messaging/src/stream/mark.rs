@@ -5,6 +5,7 @@ use std::time::Duration;
 use eventsourcing::{StoreError, StreamIdentity};
 
 use super::{EventStream, Found, Wanted};
+use crate::{Throttle, history::CURE};
 
 /// How often, and how long, a message that should be there is looked for: on a cluster a new leader may have to catch up.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -132,14 +133,31 @@ impl EventStream {
                         "the stream went back: at position {position} it has another message than before"
                     )));
                 }
+                None if begin.elapsed() >= patience && position <= found.last => {
+                    note_hole(position);
+                    return Ok(None);
+                }
                 None if begin.elapsed() >= patience => {
                     let last = found.last;
                     return Ok(Some(format!(
-                        "the stream went back: position {position} was known, and it ends at {last}"
+                        "the stream went back: position {position} was known, and it ends at {last}; only a backup of the stream can have what it lost"
                     )));
                 }
                 None => tokio::time::sleep(PAUSE).await,
             }
         }
+    }
+}
+
+/// Says that the message at `position` is gone. A stream that went back and on again has another one there: a hole comes from
+/// a damaged disk, and everything else is as it was.
+fn note_hole(position: u64) {
+    static HOLES: Throttle = Throttle::new();
+    if let Some(held_back) = HOLES.pass() {
+        tracing::error!(
+            position,
+            held_back,
+            "the stream of events has no message at a position any more: {CURE}"
+        );
     }
 }

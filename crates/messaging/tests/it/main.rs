@@ -4,6 +4,7 @@ mod acknowledgements;
 mod behind;
 mod event_store;
 mod feed;
+mod history;
 mod lanes;
 mod lease;
 mod live;

@@ -81,6 +81,17 @@ async fn a_service_that_does_not_answer_is_504_and_nobody_claims_to_know() {
 }
 
 #[tokio::test]
+async fn a_write_that_came_too_late_was_certainly_not_done() {
+    let gateway = TestGateway::start().await;
+    let connection = gateway.server.connect("article").await;
+    let service = RequestServer::start(&connection, "article").await.expect("started");
+    let late = |_| async { Err(ServiceError::DeadlineExceeded) };
+    service.command::<CreateArticle, _, _>(late).await.expect("registered");
+    service.ready().await.expect("ready");
+    assert_eq!(problem(gateway.post()).await, (503, "deadline-exceeded".to_owned()));
+}
+
+#[tokio::test]
 async fn every_error_of_a_service_has_its_status_and_says_no_more_than_it_should() {
     for (error, status) in [
         (ServiceError::Unavailable, 503),

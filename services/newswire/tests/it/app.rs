@@ -7,7 +7,10 @@ use std::{
 use reqwest::{Method, RequestBuilder};
 use serde_json::Value;
 use tempfile::TempDir;
-use test_support::{PostgresServer, eventually, free_port, http_client, nats_server_binary};
+use test_support::{
+    CLUSTER_PASSWORD, NatsCluster, PostgresServer, eventually, free_port, http_client,
+    nats_server_binary,
+};
 
 /// The all-in-one as a process, on free ports, with a data folder of its own.
 pub struct App {
@@ -60,6 +63,17 @@ impl App {
         let link = link.components().collect::<PathBuf>();
         fs::create_dir_all(link.parent().expect("a folder")).expect("a folder");
         std::os::unix::fs::symlink(place, link).expect("a link");
+        Self::start_with(dir, None, false).await
+    }
+
+    /// Starts it on three nats-servers, each of which keeps each stream.
+    pub async fn start_on(cluster: &NatsCluster) -> Self {
+        let dir = folder();
+        let settings = format!(
+            "[nats]\nurl = \"{}\"\npassword = \"{CLUSTER_PASSWORD}\"\nreplicas = 3\n",
+            cluster.url()
+        );
+        fs::write(dir.path().join("newswire.toml"), settings).expect("the settings are written");
         Self::start_with(dir, None, false).await
     }
 

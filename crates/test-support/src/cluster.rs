@@ -1,0 +1,130 @@
+use std::{
+    fs,
+    path::Path,
+    process::{Child, Command, Stdio},
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+use crate::{
+    eventually,
+    nats::{USERS, copy_permissions, free_port, nats_server_binary},
+};
+
+/// The password of every user.
+pub const CLUSTER_PASSWORD: &str = "of-the-cluster";
+/// As `README.md` says for a cluster: a server that stands still is given up by the others. Until then they hand it requests for the
+/// services that were connected to it, which nobody answers.
+const PINGS: &str = "ping_interval: \"1s\", ping_max: 2";
+/// How many servers it has.
+const SERVERS: usize = 3;
+
+/// Three nats-servers with Newswire's permissions, of which any two are a quorum.
+#[derive(Debug)]
+pub struct NatsCluster {
+    children: Vec<Child>,
+    ports: Vec<u16>,
+    _dir: TempDir,
+}
+
+impl NatsCluster {
+    /// Starts it and waits until a stream could be made. It has no streams.
+    pub async fn start() -> Self {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let ports: Vec<u16> = (0..SERVERS).map(|_| free_port()).collect();
+        let routes: Vec<u16> = (0..SERVERS).map(|_| free_port()).collect();
+        let children = (0..SERVERS).map(|number| {
+            let dir = dir.path().join(name(number));
+            fs::create_dir(&dir).expect("a folder");
+            spawn(&dir, number, ports[number], &routes)
+        });
+        let children = children.collect();
+        let cluster = Self { children, ports, _dir: dir };
+        eventually("the cluster to have a leader", || async {
+            let jetstream = async_nats::jetstream::new(cluster.client().await?);
+            jetstream.query_account().await.ok()
+        })
+        .await;
+        cluster
+    }
+
+    /// Where the servers are, for the setting `nats.url`.
+    #[must_use]
+    pub fn url(&self) -> String {
+        let urls: Vec<String> =
+            self.ports.iter().map(|port| format!("nats://127.0.0.1:{port}")).collect();
+        urls.join(",")
+    }
+
+    /// The number of the server that leads `stream`.
+    pub async fn leader_of(&self, stream: &str) -> usize {
+        eventually("the stream to have a leader", || async {
+            let jetstream = async_nats::jetstream::new(self.client().await?);
+            let stream = jetstream.get_stream(stream).await.ok()?;
+            let leader = stream.cached_info().cluster.as_ref()?.leader.clone()?;
+            (0..SERVERS).find(|number| name(*number) == leader)
+        })
+        .await
+    }
+
+    /// Has the server stand still, as a machine that hangs does: its connections stay.
+    pub fn freeze(&self, number: usize) {
+        self.signal(number, Signal::STOP);
+    }
+
+    /// Has it go on.
+    pub fn thaw(&self, number: usize) {
+        self.signal(number, Signal::CONT);
+    }
+
+    fn signal(&self, number: usize, signal: Signal) {
+        kill_process(Pid::from_child(&self.children[number]), signal).expect("the child is ours");
+    }
+
+    async fn client(&self) -> Option<async_nats::Client> {
+        let servers: Vec<String> = self.url().split(',').map(str::to_owned).collect();
+        let options = async_nats::ConnectOptions::new()
+            .user_and_password("admin".to_owned(), CLUSTER_PASSWORD.to_owned())
+            .custom_inbox_prefix("_INBOX_admin");
+        options.connect(servers).await.ok()
+    }
+}
+
+impl Drop for NatsCluster {
+    fn drop(&mut self) {
+        for child in &mut self.children {
+            // It may be dead already, which is fine. One that stands still is killed as well.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+fn name(number: usize) -> String {
+    format!("n{number}")
+}
+
+fn spawn(dir: &Path, number: usize, port: u16, routes: &[u16]) -> Child {
+    copy_permissions(dir);
+    let others: Vec<String> =
+        routes.iter().map(|route| format!("\"nats://127.0.0.1:{route}\"")).collect();
+    let config = format!(
+        "server_name: {}\nlisten: \"127.0.0.1:{port}\"\njetstream {{ store_dir: \"{}\" }}\n\
+         cluster {{ name: test, listen: \"127.0.0.1:{}\", routes: [{}]\n\
+         {PINGS} }}\ninclude \"permissions.conf\"\n",
+        name(number),
+        dir.join("jetstream").display(),
+        routes[number],
+        others.join(", "),
+    );
+    let path = dir.join("server.conf");
+    fs::write(&path, config).expect("the configuration is written");
+    let log = fs::File::create(dir.join("server.log")).expect("a log file");
+    let mut command = Command::new(nats_server_binary());
+    command.arg("--config").arg(path).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+    for user in USERS {
+        command.env(format!("NEWSWIRE_NATS_{}_PASSWORD", user.to_uppercase()), CLUSTER_PASSWORD);
+    }
+    command.spawn().expect("nats-server starts: run `make tools` to install it")
+}
