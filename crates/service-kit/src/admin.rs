@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use axum::{
     Json, Router,
     extract::State,
-    http::StatusCode,
+    http::{StatusCode, header},
     response::{IntoResponse, Response},
     routing::get,
 };
@@ -14,6 +14,9 @@ use serde::Serialize;
 
 use crate::{Health, health};
 
+/// Prometheus' text format.
+const EXPOSITION: &str = "text/plain; version=0.0.4; charset=utf-8";
+
 /// The probes. `/livez` depends on nothing but the process: restarting it mends nothing else.
 pub fn probes(health: Health) -> Router {
     Router::new().route("/livez", get(livez)).route("/readyz", get(readyz)).with_state(health)
@@ -21,7 +24,12 @@ pub fn probes(health: Health) -> Router {
 
 /// Everything on the private address.
 pub fn routes(health: Health, metrics: PrometheusHandle) -> Router {
-    let metrics = get(move || async move { metrics.render() });
+    let process = metrics_process::Collector::default();
+    process.describe();
+    let metrics = get(move || async move {
+        process.collect();
+        ([(header::CONTENT_TYPE, EXPOSITION)], metrics.render())
+    });
     probes(health).route("/metrics", metrics)
 }
 
