@@ -14,7 +14,7 @@ use tokio::{sync::watch, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Throttle, names,
+    Throttle, descriptions, names,
     stream::{EventStream, StreamWatch, WatchTask},
 };
 
@@ -158,6 +158,7 @@ impl Connection {
     }
 
     async fn connect(settings: &NatsSettings, name: &str) -> Result<Self, ConnectError> {
+        descriptions::describe();
         if settings.url.is_empty() {
             return Err(ConnectError::NoUrl);
         }

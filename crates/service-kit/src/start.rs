@@ -92,7 +92,7 @@ where
     telemetry::init_logs(&common.log)?;
     let lifecycle = Lifecycle::new(Duration::from_millis(common.shutdown.grace_ms));
     let health = Health::default();
-    serve_admin(name, &common, &lifecycle, &health).await?;
+    serve_admin(name, &common, &lifecycle, &health)?;
     let site = Site::new(common.http, lifecycle.clone(), health.clone());
     let context = Context { lifecycle: lifecycle.clone(), health, site };
     lifecycle.run(name, run(own, context));
@@ -110,7 +110,7 @@ where
 ///
 /// # Errors
 /// It cannot be bound, or metrics are set up already.
-pub async fn serve_admin(
+pub fn serve_admin(
     name: &'static str,
     settings: &CommonSettings,
     lifecycle: &Lifecycle,
@@ -120,7 +120,7 @@ pub async fn serve_admin(
     telemetry::describe(name);
     lifecycle.spawn(upkeep(metrics.clone(), lifecycle.stop_token().clone()));
     let routes = admin::routes(health.clone(), metrics);
-    let listener = server::bind(settings.admin.listen, "admin.listen").await?;
+    let listener = server::bind(settings.admin.listen, "admin.listen")?;
     let (limits, places) = (Limits::from(&settings.http), Connections::private(MAX_ADMIN));
     lifecycle.spawn(server::serve(
         listener,

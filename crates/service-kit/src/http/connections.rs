@@ -114,10 +114,7 @@ impl Connections {
     /// Proxies that are trusted are not counted: their clients are, by [`limit`].
     pub(super) async fn admit(self: &Arc<Self>, peer: Peer) -> Option<Place> {
         let peer = ClientAddress::from(peer.0);
-        let seat = match self.proxies.trusts(peer) {
-            true => None,
-            false => Some(self.addresses.take(peer)?),
-        };
+        let seat = if self.proxies.trusts(peer) { None } else { Some(self.addresses.take(peer)?) };
         let permit = self.permit().await?;
         let (progress, displaced) = (Progress::new(), CancellationToken::new());
         let connection = Connection { progress, displaced };

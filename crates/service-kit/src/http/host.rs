@@ -4,15 +4,12 @@ use std::net::Ipv6Addr;
 
 /// Whether `text` is `uri-host [ ":" port ]` (RFC 3986, 3.2.2 and 3.2.3) and names a host.
 pub(super) fn is_host(text: &str) -> bool {
-    let (is_name, port) = match text.strip_prefix('[') {
-        Some(literal) => match literal.split_once(']') {
-            Some((literal, port)) => (literal.parse::<Ipv6Addr>().is_ok(), port),
-            None => return false,
-        },
-        None => {
-            let end = text.find(':').unwrap_or(text.len());
-            (is_reg_name(&text[..end]), &text[end..])
-        }
+    let (is_name, port) = if let Some(literal) = text.strip_prefix('[') {
+        let Some((literal, port)) = literal.split_once(']') else { return false };
+        (literal.parse::<Ipv6Addr>().is_ok(), port)
+    } else {
+        let end = text.find(':').unwrap_or(text.len());
+        (is_reg_name(&text[..end]), &text[end..])
     };
     is_name && is_port(port)
 }

@@ -62,7 +62,7 @@ impl From<&HttpSettings> for Limits {
 ///
 /// # Errors
 /// Names the setting `key` it came from.
-pub async fn bind(address: SocketAddr, key: &str) -> anyhow::Result<TcpListener> {
+pub fn bind(address: SocketAddr, key: &str) -> anyhow::Result<TcpListener> {
     let listen = || {
         let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
         socket.set_reuseaddr(true)?;

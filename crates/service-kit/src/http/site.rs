@@ -83,7 +83,7 @@ impl Site {
         let bound = if let Some(bound) = *address {
             bound
         } else {
-            let listener = server::bind(self.inner.settings.listen, "http.listen").await?;
+            let listener = server::bind(self.inner.settings.listen, "http.listen")?;
             let bound = listener.local_addr()?;
             self.serve(listener);
             *address.insert(bound)
