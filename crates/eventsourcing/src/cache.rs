@@ -6,6 +6,8 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
+use time::OffsetDateTime;
+
 use crate::{Aggregate, AggregateId, DecodeError, Head, RecordedEvent, command_log::CommandLog};
 
 /// How many aggregates are kept.
@@ -16,6 +18,8 @@ const MAX_AGGREGATES: usize = 2048;
 pub(crate) struct Root<A> {
     pub state: A,
     pub head: Head,
+    /// The latest time of its events. Whatever a clock does, no event is decided before it.
+    pub time: Option<OffsetDateTime>,
     pub commands: CommandLog,
     /// The version of its last snapshot; 0 when there is none.
     pub snapshot_version: u64,
@@ -31,6 +35,7 @@ impl<A: Aggregate> Root<A> {
             }
             self.state.apply(event.decode()?, &event.context());
             self.head = Head::from(event);
+            self.time = self.time.max(Some(event.event.time));
             self.commands.insert(event.event.metadata.causation_id);
         }
         Ok(())

@@ -41,7 +41,7 @@ pub struct CommandEnvelope<C> {
     /// Versions that are refused.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub excluded_versions: Vec<u64>,
-    /// When it was sent; becomes the time of its events.
+    /// When it was sent; becomes the time of its events, unless the aggregate has an event that is later.
     #[serde(with = "time::serde::rfc3339")]
     pub issued_at: OffsetDateTime,
     /// After this instant it is not executed any more.

@@ -99,7 +99,7 @@ pub struct NewEvent {
     pub schema_version: u32,
     /// Its number within the aggregate: 1, 2, 3 …
     pub version: u64,
-    /// When it was decided.
+    /// When it was decided, to the nanosecond; never before another event of its aggregate that precedes it.
     pub time: OffsetDateTime,
     /// Where it comes from.
     pub metadata: Metadata,

@@ -148,11 +148,12 @@ impl<A: Aggregate, S: EventStore, P: SnapshotStore> Executor<A, S, P> {
                 Plan::Answer(reply) => return Ok(attempt.fresh.then_some(reply)),
                 Plan::Append(state, commit) => (state, commit),
             };
-        let events = refs(&commit.events);
+        let (events, time) = (refs(&commit.events), commit.events.last().map(|last| last.time));
         match self.store.append(&attempt.stream, attempt.root.head, commit).await {
             Ok(head) => {
                 attempt.root.state = state.clone();
                 attempt.root.head = head;
+                attempt.root.time = time;
                 attempt.root.commands.insert(command.id);
                 Ok(Some(accept(attempt.stream.aggregate_id, state, head, events, false)))
             }

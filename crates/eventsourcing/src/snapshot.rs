@@ -3,11 +3,12 @@
 use std::future::Future;
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use time::OffsetDateTime;
 
 use crate::{Aggregate, Head, StreamId, cache::Root, command_log::CommandLog};
 
 /// The shape of a snapshot around the state. Older shapes are thrown away, not migrated.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// Keeps the last snapshot of each aggregate, in any form, for as long as it likes.
 pub trait SnapshotStore: Send + Sync + 'static {
@@ -46,6 +47,8 @@ struct Snapshot<S> {
     schema: u32,
     version: u64,
     position: u64,
+    #[serde(with = "time::serde::rfc3339::option")]
+    time: Option<OffsetDateTime>,
     commands: CommandLog,
     state: S,
 }
@@ -57,6 +60,7 @@ pub(crate) fn write<A: Aggregate>(root: &Root<A>) -> Result<Vec<u8>, serde_json:
         schema: A::STATE_SCHEMA,
         version: root.head.version,
         position: root.head.position,
+        time: root.time,
         commands: root.commands.clone(),
         state: &root.state,
     })
@@ -78,6 +82,7 @@ pub(crate) fn read<A: Aggregate>(bytes: &[u8]) -> Option<Root<A>> {
     Some(Root {
         state: snapshot.state.0,
         head: Head { version: snapshot.version, position: snapshot.position },
+        time: snapshot.time,
         commands: snapshot.commands,
         snapshot_version: snapshot.version,
     })

@@ -179,6 +179,31 @@ async fn an_expired_command_is_not_executed() {
     assert_eq!(store.all(), []);
 }
 
+#[tokio::test]
+async fn within_an_aggregate_time_never_goes_back() {
+    let store = Arc::new(MemoryEventStore::default());
+    let snapshots = Arc::new(crate::MemorySnapshotStore::default());
+    let executor = || Executor::<Counter, _, _>::with_snapshots(store.clone(), snapshots.clone());
+    let (id, now) = (counter(), OffsetDateTime::now_utc());
+    let at = |hours, amounts: &[u32]| CommandEnvelope {
+        issued_at: now + Duration::hours(hours),
+        ..add(id, amounts)
+    };
+    let one = executor();
+    accepted(one.execute(&at(0, &[1, 1])).await);
+    accepted(one.execute(&at(2, &[1])).await);
+    // The clock is set back: known from the cache, from the events, and from a snapshot.
+    accepted(one.execute(&at(0, &[1])).await);
+    let other = executor();
+    accepted(other.execute(&at(1, &[1])).await);
+    other.retire();
+    assert_eq!(snapshots.streams().len(), 1);
+    accepted(executor().execute(&at(-1, &[1])).await);
+    accepted(executor().execute(&at(3, &[1])).await);
+    let hours = store.all().into_iter().map(|event| (event.event.time - now).whole_hours());
+    assert_eq!(hours.collect::<Vec<_>>(), [0, 0, 2, 2, 2, 2, 3]);
+}
+
 /// Stores what it is given, but the first answers get lost or say that another was first.
 struct Flaky {
     inner: MemoryEventStore,

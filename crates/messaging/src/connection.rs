@@ -14,7 +14,7 @@ use tokio::{sync::watch, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Throttle,
+    Throttle, descriptions,
     history::History,
     names,
     stream::{EventStream, StreamWatch, WatchTask},
@@ -161,6 +161,7 @@ impl Connection {
     }
 
     async fn connect(settings: &NatsSettings, name: &str) -> Result<Self, ConnectError> {
+        descriptions::describe();
         if settings.url.is_empty() {
             return Err(ConnectError::NoUrl);
         }

@@ -6,6 +6,7 @@ mod claims;
 pub mod connection;
 pub mod consumer;
 pub mod control;
+mod descriptions;
 mod direct_get;
 pub mod event_codec;
 pub mod event_store;

@@ -8,7 +8,7 @@ use jsonwebtoken::{
 };
 use rand::Rng as _;
 use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use time::OffsetDateTime;
 
 use crate::settings::SettingsError;
@@ -49,8 +49,15 @@ pub struct Claims {
     /// What the user may do beyond what everybody may.
     #[serde(default)]
     pub roles: Vec<String>,
-    /// When it ends, in seconds of Unix time.
+    /// When it ends, in whole seconds of Unix time.
+    #[serde(deserialize_with = "numeric_date")]
     pub exp: i64,
+}
+
+/// A time as in RFC 7519, 2: seconds, which may have a fraction. Rounded as the library that checks the times rounds.
+fn numeric_date<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
+    let seconds = f64::deserialize(deserializer)?.round();
+    Ok(time::Duration::saturating_seconds_f64(seconds).whole_seconds())
 }
 
 impl Claims {
@@ -270,6 +277,28 @@ mod tests {
         };
         let token = encode(&Header::new(Algorithm::HS256), &claims, &tokens.encoding);
         assert_eq!(tokens.check(&token.expect("minted")), Err(TokenError::Expired));
+    }
+
+    #[test]
+    fn times_may_have_a_fraction() {
+        let tokens = tokens(KEY, "newswire");
+        let now = OffsetDateTime::now_utc().unix_timestamp();
+        let token = |nbf: &str, exp: &str| {
+            let claims = format!(
+                r#"{{"sub":"ann","iss":"newswire","aud":"newswire","iat":{nbf},"nbf":{nbf},"exp":{exp}}}"#
+            );
+            let claims: serde_json::Value = serde_json::from_str(&claims).expect("JSON");
+            encode(&Header::new(Algorithm::HS256), &claims, &tokens.encoding).expect("a token")
+        };
+        let (past, to_come) = (format!("{}.25", now - 60), format!("{}.5", now + 60));
+        let claims = tokens.check(&token(&past, &to_come)).expect("valid");
+        assert!((now + 60..=now + 61).contains(&claims.exp), "{}", claims.exp);
+        let whole = tokens.check(&token("0", &(now + 60).to_string())).expect("valid");
+        assert_eq!(whole.exp, now + 60);
+        assert!(tokens.check(&token("1.5e9", "9.5e9")).is_ok());
+        assert_eq!(tokens.check(&token(&past, &past)), Err(TokenError::Expired));
+        assert_eq!(tokens.check(&token(&to_come, &to_come)), Err(TokenError::Invalid));
+        assert_eq!(tokens.check(&token(&past, "\"soon\"")), Err(TokenError::Invalid));
     }
 
     #[test]

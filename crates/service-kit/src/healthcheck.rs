@@ -76,12 +76,15 @@ mod tests {
     use crate::{Health, admin, http::server, http::server::Limits};
 
     async fn answer_of(health: Health) -> String {
-        let listener =
-            server::bind(SocketAddr::from(([0, 0, 0, 0], 0)), "test").await.expect("bound");
+        let listener = server::bind(SocketAddr::from(([0, 0, 0, 0], 0)), "test").expect("bound");
         let address = reachable(listener.local_addr().expect("an address"));
-        let limits = Limits { max_connections: 4, header_timeout: Duration::from_secs(10) };
+        let limits = Limits {
+            header_timeout: Duration::from_secs(10),
+            write_timeout: Duration::from_secs(10),
+        };
+        let places = crate::http::connections::Connections::private(4);
         let stop = tokio_util::sync::CancellationToken::new();
-        tokio::spawn(server::serve(listener, admin::probes(health), limits, stop));
+        tokio::spawn(server::serve(listener, admin::probes(health), limits, places, stop));
         let asked = tokio::task::spawn_blocking(move || ask(address)).await;
         asked.expect("no panic").expect("an answer")
     }

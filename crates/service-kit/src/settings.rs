@@ -186,10 +186,14 @@ pub struct HttpSettings {
     pub listen: std::net::SocketAddr,
     /// Connections at once.
     pub max_connections: NonZeroUsize,
+    /// Of these, those from one address.
+    pub max_connections_per_address: NonZeroUsize,
     /// For a request's headers, in milliseconds.
     pub header_timeout_ms: u64,
     /// For a whole request, in milliseconds.
     pub request_timeout_ms: u64,
+    /// For taking any part of an answer, in milliseconds.
+    pub write_timeout_ms: u64,
     /// The largest body.
     pub max_body_bytes: usize,
     /// Whose word is taken about where a request comes from.

@@ -10,12 +10,17 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     Health, Lifecycle, Site, admin, healthcheck,
-    http::server::{self, Limits},
+    http::{
+        connections::Connections,
+        server::{self, Limits},
+    },
     lifecycle, output,
     settings::{self, CommonSettings},
     telemetry,
 };
 
+/// Connections to the private address at once.
+const MAX_ADMIN: usize = 64;
 /// How often measurements are summed up.
 const UPKEEP: Duration = Duration::from_secs(5);
 
@@ -87,7 +92,7 @@ where
     telemetry::init_logs(&common.log)?;
     let lifecycle = Lifecycle::new(Duration::from_millis(common.shutdown.grace_ms));
     let health = Health::default();
-    serve_admin(&common, &lifecycle, &health).await?;
+    serve_admin(name, &common, &lifecycle, &health)?;
     let site = Site::new(common.http, lifecycle.clone(), health.clone());
     let context = Context { lifecycle: lifecycle.clone(), health, site };
     lifecycle.run(name, run(own, context));
@@ -101,21 +106,29 @@ where
     result
 }
 
-/// Serves the private address of a process.
+/// Serves the private address of the process `name`.
 ///
 /// # Errors
 /// It cannot be bound, or metrics are set up already.
-pub async fn serve_admin(
+pub fn serve_admin(
+    name: &'static str,
     settings: &CommonSettings,
     lifecycle: &Lifecycle,
     health: &Health,
 ) -> anyhow::Result<()> {
     let metrics = telemetry::init_metrics()?;
+    telemetry::describe(name);
     lifecycle.spawn(upkeep(metrics.clone(), lifecycle.stop_token().clone()));
     let routes = admin::routes(health.clone(), metrics);
-    let listener = server::bind(settings.admin.listen, "admin.listen").await?;
-    let limits = Limits { max_connections: 64, ..Limits::from(&settings.http) };
-    lifecycle.spawn(server::serve(listener, routes, limits, lifecycle.stop_token().clone()));
+    let listener = server::bind(settings.admin.listen, "admin.listen")?;
+    let (limits, places) = (Limits::from(&settings.http), Connections::private(MAX_ADMIN));
+    lifecycle.spawn(server::serve(
+        listener,
+        routes,
+        limits,
+        places,
+        lifecycle.stop_token().clone(),
+    ));
     Ok(())
 }
 

@@ -2,10 +2,16 @@
 
 use std::io::IsTerminal as _;
 
+use metrics::{describe_gauge, gauge};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
-use crate::settings::{LogFormat, LogSettings, SettingsError};
+use crate::{
+    http::measure,
+    settings::{LogFormat, LogSettings, SettingsError},
+};
+
+const BUILD_INFO: &str = "newswire_build_info";
 
 /// Bounds of duration histograms, in seconds.
 const SECONDS: [f64; 12] =
@@ -78,6 +84,13 @@ pub fn init_metrics() -> Result<PrometheusHandle, TelemetryError> {
         .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)
         .and_then(PrometheusBuilder::install_recorder)
         .map_err(|error| TelemetryError::Twice(error.to_string()))
+}
+
+/// Says what is measured of every process, and which program the process `service` is.
+pub(crate) fn describe(service: &'static str) {
+    measure::describe();
+    describe_gauge!(BUILD_INFO, "1, with the service and the version of its program");
+    gauge!(BUILD_INFO, "service" => service, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
 }
 
 #[cfg(test)]

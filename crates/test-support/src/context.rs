@@ -13,8 +13,10 @@ pub fn context() -> Context {
     let http = HttpSettings {
         listen: "127.0.0.1:0".parse().expect("an address"),
         max_connections: 1000.try_into().expect("not zero"),
+        max_connections_per_address: 1000.try_into().expect("not zero"),
         header_timeout_ms: 10_000,
         request_timeout_ms: 10_000,
+        write_timeout_ms: 10_000,
         max_body_bytes: 256 * 1024,
         trusted_proxies: TrustedProxies::default(),
         allowed_origins: Origins::default(),

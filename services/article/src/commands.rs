@@ -57,6 +57,10 @@ impl Commands {
             COMMANDS,
             "Commands, from requests and from the queue: accepted, repeated (accepted before), refused, failed"
         );
+        metrics::describe_counter!(
+            "history_gaps_total",
+            "Times that an event of an article was found to be missing, by who found it"
+        );
         let mut commands = Self { executors, bounds, requests, queue, stop: stop.clone() };
         commands.register::<CreateArticle>().await?;
         commands.register::<UpdateArticle>().await?;

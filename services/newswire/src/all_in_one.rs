@@ -121,7 +121,7 @@ async fn serve(
     let (front, back) = (Lifecycle::new(grace), Lifecycle::new(grace));
     let health = Health::default();
     let site = Site::new(common.http.clone(), front.clone(), health.clone());
-    start::serve_admin(common, &back, &health).await?;
+    start::serve_admin("newswire", common, &back, &health)?;
     let context = |lifecycle: &Lifecycle| Context {
         lifecycle: lifecycle.clone(),
         health: health.clone(),

@@ -80,6 +80,7 @@ async fn run_on<D: Database>(
     context: Context,
 ) -> anyhow::Result<()> {
     let ready = context.health.component("projection");
+    origin::describe();
     let stop = context.lifecycle.stop_token();
     let Some(live) = open(database, &ready, stop).await.context("opening the read model failed")?
     else {

@@ -12,6 +12,7 @@ use crate::{
     tables::{DatabaseError, Tables},
 };
 
+const FOREIGN: &str = "projection_foreign_streams_total";
 /// The pause before another attempt.
 const PAUSE: Duration = Duration::from_millis(200);
 /// The pause while nothing changes.
@@ -139,11 +140,19 @@ async fn compare<T: Tables>(
     Ok((stream == seen.identity).then_some(verdict))
 }
 
+/// Says what is measured here.
+pub(crate) fn describe() {
+    metrics::describe_counter!(
+        FOREIGN,
+        "Times that the read model was found to be made from another stream of events"
+    );
+}
+
 fn tell<D: Database>(live: &Live<D>, verdict: Verdict) {
     live.verdict().send_if_modified(|before| {
         let is_news = *before != verdict;
         if let Some(problem) = verdict.problem().filter(|_| verdict.problem() != before.problem()) {
-            metrics::counter!("projection_foreign_streams_total").increment(1);
+            metrics::counter!(FOREIGN).increment(1);
             tracing::error!(problem, "the read model answers no queries");
         }
         *before = verdict;

@@ -30,6 +30,8 @@ where
     if decided.is_empty() {
         return Ok(Plan::Answer(unchanged(aggregate_id, root)));
     }
+    // A clock may have been set back, or be another host's.
+    let time = root.time.map_or(command.issued_at, |last| last.max(command.issued_at));
     let mut state = root.state.clone();
     let mut events = Vec::with_capacity(decided.len());
     for (index, event) in decided.into_iter().enumerate() {
@@ -39,7 +41,7 @@ where
             event_type: event.event_type().to_owned(),
             schema_version: event.schema_version(),
             version,
-            time: command.issued_at,
+            time,
             metadata: Metadata::of(command, fingerprint),
             data: event.encode()?,
         };

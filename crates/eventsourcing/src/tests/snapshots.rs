@@ -43,9 +43,11 @@ async fn a_snapshot_that_does_not_fit_is_thrown_away() {
     let stream = StreamId::new("counter", id);
     let foreign = [
         // Of a state that today's code does not know, of another past, and no snapshot at all.
-        r#"{"format":1,"schema":9,"version":1,"position":1,"commands":[],"state":{"total":50}}"#,
-        r#"{"format":1,"schema":1,"version":7,"position":7,"commands":[],"state":{"total":50}}"#,
-        r#"{"format":1,"schema":1,"version":1,"position":2,"commands":[],"state":{"total":50}}"#,
+        r#"{"format":2,"schema":9,"version":1,"position":1,"time":null,"commands":[],"state":{"total":50}}"#,
+        // Of before snapshots knew times, though it fits otherwise.
+        r#"{"format":1,"schema":1,"version":2,"position":2,"commands":[],"state":{"total":50}}"#,
+        r#"{"format":2,"schema":1,"version":7,"position":7,"time":null,"commands":[],"state":{"total":50}}"#,
+        r#"{"format":2,"schema":1,"version":1,"position":2,"time":null,"commands":[],"state":{"total":50}}"#,
         "nonsense",
     ];
     for bytes in foreign {

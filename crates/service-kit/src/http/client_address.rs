@@ -109,7 +109,7 @@ impl TrustedProxies {
         client
     }
 
-    fn trusts(&self, address: ClientAddress) -> bool {
+    pub(super) fn trusts(&self, address: ClientAddress) -> bool {
         self.0.iter().any(|network| network.contains(&address.ip()))
     }
 }

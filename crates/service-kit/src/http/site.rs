@@ -10,8 +10,8 @@ use std::{
 use axum::{
     Router,
     body::Body,
-    extract::{DefaultBodyLimit, MatchedPath, Request, State},
-    http::{HeaderName, HeaderValue, StatusCode, header},
+    extract::{DefaultBodyLimit, Request, State},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
 };
@@ -23,9 +23,12 @@ use tracing::Instrument as _;
 
 use super::{
     client_address::{self, ClientAddress},
+    connections::{self, Connections},
     cors,
     guard::guard,
+    measure::{self, Measured},
     problem::Problem,
+    progress::{Phase, Progress},
     request_context::{CORRELATION_ID, RequestContext, TRACEPARENT},
     server::{self, Limits},
 };
@@ -60,7 +63,7 @@ impl Site {
     /// A site that serves as long as `lifecycle` does.
     #[must_use]
     pub fn new(settings: HttpSettings, lifecycle: Lifecycle, health: Health) -> Self {
-        let probes = admin::probes(health.clone());
+        let probes = admin::probes(health.clone()).layer(middleware::from_fn(measure::name_route));
         let served = with_fallback(&probes, &health);
         let (routes, address) = (RwLock::new((probes, served)), Mutex::new(None));
         Self { inner: Arc::new(Inner { settings, lifecycle, health, routes, address }) }
@@ -80,12 +83,12 @@ impl Site {
         let bound = if let Some(bound) = *address {
             bound
         } else {
-            let listener = server::bind(self.inner.settings.listen, "http.listen").await?;
+            let listener = server::bind(self.inner.settings.listen, "http.listen")?;
             let bound = listener.local_addr()?;
             self.serve(listener);
             *address.insert(bound)
         };
-        let routes = routes.layer(middleware::from_fn(measure));
+        let routes = routes.layer(middleware::from_fn(measure::name_route));
         let mut mounted = self.inner.routes.write().unwrap_or_else(PoisonError::into_inner);
         let merged = mounted.0.clone().merge(routes);
         let served = with_fallback(&merged, &self.inner.health);
@@ -97,6 +100,8 @@ impl Site {
         let inner = self.inner.clone();
         let deadline = Duration::from_millis(inner.settings.request_timeout_ms);
         let max_body = inner.settings.max_body_bytes;
+        let component = inner.health.component("http: connections");
+        let places = Connections::new(&inner.settings, component);
         let proxies = Arc::new(inner.settings.trusted_proxies.clone());
         let cors = cors::layer(inner.settings.allowed_origins.clone());
         let app = Router::new()
@@ -108,12 +113,13 @@ impl Site {
             .layer(CatchPanicLayer::custom(|_| Problem::internal().into_response()))
             .layer(middleware::from_fn(move |request, next| within(deadline, request, next)))
             .layer(middleware::from_fn(guard))
+            .layer(middleware::from_fn_with_state(places.clone(), connections::limit))
             .layer(middleware::from_fn_with_state(cors, cors::share))
             .layer(middleware::from_fn_with_state(inner.settings.log_client_address, identify))
             .layer(middleware::from_fn_with_state(proxies, client_address::locate));
         let limits = Limits::from(&inner.settings);
         let stop = inner.lifecycle.stop_token().clone();
-        inner.lifecycle.spawn(server::serve(listener, app, limits, stop));
+        inner.lifecycle.spawn(server::serve(listener, app, limits, places, stop));
     }
 }
 
@@ -134,7 +140,9 @@ fn with_fallback(routes: &Router, health: &Health) -> Router {
 /// Hands the request to whatever is mounted by now.
 async fn dispatch(State(site): State<Arc<Inner>>, request: Request) -> Response {
     let routes = site.routes.read().unwrap_or_else(PoisonError::into_inner).1.clone();
-    let Ok(response) = routes.oneshot(request).await;
+    let (start, method) = (Instant::now(), measure::method(request.method()));
+    let Ok(mut response) = routes.oneshot(request).await;
+    measure::answered(&mut response, method, start.elapsed());
     match response.status() {
         StatusCode::METHOD_NOT_ALLOWED => method_not_allowed(&response),
         _ => response,
@@ -144,17 +152,23 @@ async fn dispatch(State(site): State<Arc<Inner>>, request: Request) -> Response 
 fn method_not_allowed(response: &Response) -> Response {
     let detail = "the path does not have this method";
     let problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", detail);
-    match response.headers().get(header::ALLOW) {
+    let mut problem = match response.headers().get(header::ALLOW) {
         Some(allow) => problem.with_header(header::ALLOW, allow.clone()).into_response(),
         None => problem.into_response(),
-    }
+    };
+    problem.extensions_mut().insert(Measured);
+    problem
 }
 
 /// Takes the whole body in before anything is decided: a refusal that leaves it unread would cost the
 /// connection, and whoever reuses that gets an error for the next request.
 async fn receive(max: usize, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
-    match axum::body::to_bytes(body, max).await {
+    let received = axum::body::to_bytes(body, max).await;
+    if let Some(progress) = parts.extensions.get::<Progress>() {
+        progress.enter(Phase::Working);
+    }
+    match received {
         Ok(bytes) => next.run(Request::from_parts(parts, Body::from(bytes))).await,
         Err(error) if is_too_long(&error) => {
             let detail = format!("the body is larger than {max} bytes");
@@ -181,7 +195,7 @@ async fn within(deadline: Duration, request: Request, next: Next) -> Response {
     })
 }
 
-/// Gives the request its identity, and the response the headers that every response has.
+/// Gives the request its identity, and its response a line in the log.
 async fn identify(
     State(log_client_address): State<bool>,
     mut request: Request<Body>,
@@ -200,9 +214,23 @@ async fn identify(
         traceparent = context.traceparent,
     );
     request.extensions_mut().insert(context.clone());
-    let start = Instant::now();
+    let (start, method) = (Instant::now(), measure::method(request.method()));
     let mut response = next.run(request).instrument(span.clone()).await;
-    let headers = response.headers_mut();
+    if response.extensions().get::<Measured>().is_none() {
+        measure::unmatched(method, response.status());
+    }
+    complete(response.headers_mut(), context);
+    let (status, seconds) = (response.status().as_u16(), start.elapsed().as_secs_f64());
+    if is_probe {
+        tracing::debug!(parent: &span, http.status = status, duration.seconds = seconds, "probe served");
+    } else {
+        tracing::info!(parent: &span, http.status = status, duration.seconds = seconds, "request served");
+    }
+    response
+}
+
+/// Gives a response the headers that every response has.
+pub(super) fn complete(headers: &mut HeaderMap, context: RequestContext) {
     for (name, value) in
         [(CORRELATION_ID, context.correlation_id), (TRACEPARENT, context.traceparent)]
     {
@@ -214,25 +242,4 @@ async fn identify(
         headers.insert(name, HeaderValue::from_static(value));
     }
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-cache"));
-    let (status, seconds) = (response.status().as_u16(), start.elapsed().as_secs_f64());
-    if is_probe {
-        tracing::debug!(parent: &span, http.status = status, duration.seconds = seconds, "probe served");
-    } else {
-        tracing::info!(parent: &span, http.status = status, duration.seconds = seconds, "request served");
-    }
-    response
-}
-
-/// Counts by route, not by path: a scanner must not create a series a path.
-async fn measure(path: MatchedPath, request: Request, next: Next) -> Response {
-    let labels = [("path", path.as_str().to_owned()), ("method", request.method().to_string())];
-    let start = Instant::now();
-    let response = next.run(request).await;
-    let status = response.status().as_u16().to_string();
-    metrics::counter!("http_requests_total", &[&labels[..], &[("status", status)]].concat())
-        .increment(1);
-    if response.status() != StatusCode::SWITCHING_PROTOCOLS {
-        metrics::histogram!("http_request_seconds", &labels).record(start.elapsed().as_secs_f64());
-    }
-    response
 }

@@ -1,4 +1,6 @@
+mod connections;
 mod cors;
+mod refusals;
 
 use std::time::Duration;
 
@@ -31,28 +33,38 @@ fn ready() -> Health {
 
 struct TestSite {
     lifecycle: Lifecycle,
+    health: Health,
     address: std::net::SocketAddr,
 }
 
+fn settings() -> HttpSettings {
+    HttpSettings {
+        listen: "127.0.0.1:0".parse().expect("an address"),
+        max_connections: 16.try_into().expect("not zero"),
+        max_connections_per_address: 16.try_into().expect("not zero"),
+        header_timeout_ms: 300,
+        request_timeout_ms: 300,
+        write_timeout_ms: 300,
+        max_body_bytes: 1024,
+        trusted_proxies: TrustedProxies::default(),
+        allowed_origins: Origins::default(),
+        log_client_address: false,
+    }
+}
+
 async fn site(routes: Router) -> TestSite {
-    site_for(routes, Origins::default()).await
+    site_with(settings(), routes).await
 }
 
 async fn site_for(routes: Router, allowed_origins: Origins) -> TestSite {
-    let settings = HttpSettings {
-        listen: "127.0.0.1:0".parse().expect("an address"),
-        max_connections: 16.try_into().expect("not zero"),
-        header_timeout_ms: 300,
-        request_timeout_ms: 300,
-        max_body_bytes: 1024,
-        trusted_proxies: TrustedProxies::default(),
-        allowed_origins,
-        log_client_address: false,
-    };
-    let lifecycle = Lifecycle::new(Duration::from_secs(5));
-    let site = Site::new(settings, lifecycle.clone(), ready());
+    site_with(HttpSettings { allowed_origins, ..settings() }, routes).await
+}
+
+async fn site_with(settings: HttpSettings, routes: Router) -> TestSite {
+    let (lifecycle, health) = (Lifecycle::new(Duration::from_secs(5)), ready());
+    let site = Site::new(settings, lifecycle.clone(), health.clone());
     let address = site.mount(routes).await.expect("bound");
-    TestSite { lifecycle, address }
+    TestSite { lifecycle, health, address }
 }
 
 impl TestSite {
@@ -85,7 +97,15 @@ async fn panics() {
 #[tokio::test]
 async fn a_request_without_exactly_one_host_gets_400() {
     let site = site(routes()).await;
-    for headers in ["", "Host: a\r\nHost: b\r\n", "Host:\r\n"] {
+    for headers in [
+        "",
+        "Host: a\r\nHost: b\r\n",
+        "Host:\r\n",
+        "Host: user@a\r\n",
+        "Host: a/path\r\n",
+        "Host: a b\r\n",
+        "Host: a:99999\r\n",
+    ] {
         let request = format!("GET /context HTTP/1.1\r\nConnection: close\r\n{headers}\r\n");
         let response = site.raw(&request).await;
         assert!(response.starts_with("HTTP/1.1 400 "), "{headers:?}: {response}");

@@ -17,6 +17,7 @@ use std::{
 use anyhow::{Context as _, bail};
 use eventsourcing::StreamId;
 use messaging::{JetStreamEventStore, consumer::Backoff};
+use metrics::{Unit, describe_counter};
 use sqlx::postgres::{PgListener, PgNotification};
 use tokio::{
     sync::{Notify, watch},
@@ -69,6 +70,29 @@ impl Shared {
     }
 }
 
+fn describe() {
+    describe_counter!(
+        "article_relay_events_total",
+        Unit::Count,
+        "Events that were published from the outbox"
+    );
+    describe_counter!(
+        "article_relay_failures_total",
+        Unit::Count,
+        "Times that the relay lost the database"
+    );
+    describe_counter!(
+        "article_relay_retries_total",
+        Unit::Count,
+        "Events whose publishing failed and is tried again"
+    );
+    describe_counter!(
+        "article_relay_contradictions_total",
+        Unit::Count,
+        "Events for which the stream has another one than the database"
+    );
+}
+
 /// Relays until `stop`; whatever fails is tried again.
 pub(super) async fn run(
     database: Database,
@@ -76,6 +100,7 @@ pub(super) async fn run(
     shared: Arc<Shared>,
     stop: CancellationToken,
 ) {
+    describe();
     let mut failures = 0;
     loop {
         let relay = Relay {

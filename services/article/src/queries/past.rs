@@ -100,6 +100,11 @@ impl<'a, S: EventStore> Past<'a, S> {
         self.head.version
     }
 
+    /// Its last event when the reading began.
+    pub(super) fn last(&self) -> &RecordedEvent {
+        &self.last
+    }
+
     /// The position of its last event when the reading began.
     pub(super) fn position(&self) -> u64 {
         self.last.position

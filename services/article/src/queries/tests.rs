@@ -136,6 +136,31 @@ async fn a_version_is_made_of_what_came_before_it_and_no_more_is_read() {
 }
 
 #[tokio::test]
+async fn an_article_is_found_as_of_now_whatever_a_clock_did() {
+    let (store, id) = (Paged::default(), CommandId::generate().creates(CONTEXT));
+    let now = OffsetDateTime::now_utc();
+    let (hour, stream) = (time::Duration::hours(1), StreamId::new(CONTEXT, id));
+    // As they were stored before times were kept in order, and by a clock that is ahead still.
+    let times = [now - hour, now - hour * 3, now + hour, now + hour * 2];
+    let events = (1..).zip(times).map(|(version, time)| NewEvent { time, ..event(id, version) });
+    let events = events.collect::<Vec<_>>();
+    store
+        .inner
+        .append(&stream, Head::default(), events[..2].to_vec().into())
+        .await
+        .expect("stored");
+    let reader = Reader::new(store);
+    let then = ask(&reader, GetArticleAt { id, at: At::AsOf(now - hour * 2) }).await;
+    assert_eq!(then.version, 2);
+    let head = Head { version: 2, position: 2 };
+    reader.store.inner.append(&stream, head, events[2..].to_vec().into()).await.expect("stored");
+    let then = ask(&reader, GetArticleAt { id, at: At::AsOf(now) }).await;
+    assert_eq!(then.version, 4);
+    let then = ask(&reader, GetArticleAt { id, at: At::AsOf(now + hour) }).await;
+    assert_eq!(then.version, 4);
+}
+
+#[tokio::test]
 async fn few_read_at_once_and_the_others_wait_for_their_turn() {
     let (reader, id) = article(100).await;
     let asked = (0..MAX_READING + MAX_WAITING)

@@ -7,6 +7,7 @@ use std::{
 };
 
 use messaging::server::ServerStore;
+use metrics::{Gauge, Unit, describe_gauge, gauge};
 use service_kit::{health::State, settings::SettingsError};
 
 const MIB: u64 = 1024 * 1024;
@@ -95,15 +96,15 @@ pub(super) fn state(dir: &Path, store: ServerStore) -> State {
     if let Ok(disk) = rustix::fs::statvfs(dir) {
         let (free, all) = (disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize);
         let is_low = free < (all / 20).clamp(LOW_AT_LEAST, LOW_AT_MOST);
-        note("data_disk_free_bytes", free);
+        note(&gauge!("data_disk_free_bytes"), free);
         note_low("disk", is_low);
         if is_low {
             low.push(format!("{} MiB are free on the disk of {}", free / MIB, dir.display()));
         }
     }
     let is_low = store.used > store.max() / 5 * 4;
-    note("nats_store_used_bytes", store.used);
-    note("nats_store_max_bytes", store.max());
+    note(&gauge!("nats_store_used_bytes"), store.used);
+    note(&gauge!("nats_store_max_bytes"), store.max());
     note_low("nats_store", is_low);
     if is_low {
         let (used, max) = (store.used / MIB, store.max() / MIB);
@@ -112,13 +113,28 @@ pub(super) fn state(dir: &Path, store: ServerStore) -> State {
     if low.is_empty() { State::Ready } else { State::Warning(low.join("; ")) }
 }
 
+/// Says what is measured here.
+pub(super) fn describe() {
+    describe_gauge!(
+        "data_disk_free_bytes",
+        Unit::Bytes,
+        "What is free on the disk of the data folder"
+    );
+    describe_gauge!("nats_store_used_bytes", Unit::Bytes, "What all streams take on disk");
+    describe_gauge!("nats_store_max_bytes", Unit::Bytes, "What all streams may take on disk");
+    describe_gauge!(
+        "storage_low",
+        "1 while little is left, of the disk or of the store of nats-server"
+    );
+}
+
 #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
-fn note(name: &'static str, bytes: u64) {
-    metrics::gauge!(name).set(bytes as f64);
+fn note(gauge: &Gauge, bytes: u64) {
+    gauge.set(bytes as f64);
 }
 
 fn note_low(what: &'static str, is_low: bool) {
-    metrics::gauge!("storage_low", "of" => what).set(if is_low { 1.0 } else { 0.0 });
+    gauge!("storage_low", "of" => what).set(if is_low { 1.0 } else { 0.0 });
 }
 
 #[cfg(test)]

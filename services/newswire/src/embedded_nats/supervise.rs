@@ -7,6 +7,7 @@ use std::{path::Path, time::Duration};
 
 use anyhow::anyhow;
 use messaging::{Connection, NatsSettings, server};
+use metrics::{Unit, counter, describe_counter};
 use service_kit::{Health, health::Component};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
@@ -17,6 +18,7 @@ use super::{
     room::{self, try_to_write},
 };
 
+const RESTARTS: &str = "nats_server_restarts_total";
 /// How often it is asked how it is.
 const LOOK: Duration = Duration::from_millis(500);
 /// How often the room is measured: each so many looks.
@@ -41,6 +43,8 @@ const ROOM_PAUSE: Duration = Duration::from_millis(250);
 impl EmbeddedNats {
     /// Keeps it running; returns when that is of no use any more, with the reason.
     pub(crate) async fn supervise(&mut self, health: &Health) -> anyhow::Error {
+        room::describe();
+        describe_counter!(RESTARTS, Unit::Count, "Times that nats-server was started again");
         let component = health.component("nats-server");
         let (mut restarts, mut was_well) = (0, false);
         loop {
@@ -67,7 +71,7 @@ impl EmbeddedNats {
             if restarts > 1 {
                 sleep(PAUSE * 2_u32.pow(restarts - 2)).await;
             }
-            metrics::counter!("nats_server_restarts_total").increment(1);
+            counter!(RESTARTS).increment(1);
             self.process.stop(STOP_PATIENCE).await;
             match Process::start(&self.plan).await {
                 Ok(process) => self.process = process,

@@ -17,6 +17,7 @@ mod kill;
 mod later;
 mod ledger;
 mod lifecycle;
+mod metric_names;
 mod processes;
 mod projection_chaos;
 mod reading;
