@@ -8,6 +8,7 @@ mod children;
 mod conditional;
 mod dead;
 mod dead_over_http;
+mod deployment;
 mod foreign;
 mod full_disk;
 mod hostile;
