@@ -10,7 +10,7 @@ for user in admin gateway article projection notification push; do
         echo "the password of the NATS user $user is empty: $file" >&2
         exit 1
     fi
-    name=NEWSWIRE_NATS_$(echo "$user" | tr a-z A-Z)_PASSWORD
+    name=NEWSWIRE_NATS_$(echo "$user" | tr '[:lower:]' '[:upper:]')_PASSWORD
     # In quotes, or the server takes a password of digits for a number.
     export "$name=\"$password\""
 done

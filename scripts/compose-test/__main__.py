@@ -2,9 +2,12 @@
 """Builds docker-compose.yml, brings it up, and does to it what happens to installations. Prints figures; ends with 1 when
 something is wrong. Needs a container engine: `make compose-test` finds or makes it.
 
-Usage: scripts/compose-test [--keep]
+Usage: scripts/compose-test [--keep] [--binaries FOLDER]
+
+--keep leaves everything as it is at the end; --binaries takes binaries that were built elsewhere, as target/debug has them.
 """
 
+import argparse
 import sys
 import time
 import traceback
@@ -39,7 +42,13 @@ def figures(stack):
 
 
 def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--keep", action="store_true")
+    parser.add_argument("--binaries")
+    arguments = parser.parse_args()
     stack, failures = Stack(), []
+    if arguments.binaries:
+        stack.take_binaries(arguments.binaries)
     volumes = set(run("docker", "volume", "ls", "--quiet").split())
     try:
         stack.make_secrets()
@@ -65,7 +74,7 @@ def main():
                 stack.up()
                 stack.wait_healthy()
     finally:
-        if "--keep" in sys.argv:
+        if arguments.keep:
             print(f"kept: {stack.folder}, port {stack.port}")
         else:
             stack.remove()

@@ -59,6 +59,21 @@ class Stack:
             "NEWSWIRE_SECRETS": "./secrets",
         }
 
+    def take_binaries(self, binaries):
+        """The images get the binaries in a folder, in place of a build of their own."""
+        folder = self.folder / "binaries"
+        (folder / "data").mkdir(parents=True)
+        for service in [*SERVICES, "newswire"]:
+            if service not in ("nats", "edge"):
+                shutil.copy2(pathlib.Path(binaries) / service, folder / service)
+                run("strip", str(folder / service))
+        dockerfile = self.folder / "deploy/Dockerfile"
+        head, rest = dockerfile.read_text().split("FROM ${RUST_IMAGE} AS build", 1)
+        stages = ["FROM scratch AS build\nCOPY binaries /out\n\nFROM ${RUNTIME_IMAGE}", rest.split("FROM ${RUNTIME_IMAGE}", 1)[1]]
+        dockerfile.write_text(head + "".join(stages))
+        with (self.folder / ".dockerignore").open("a") as ignored:
+            ignored.write("!binaries\n")
+
     def make_secrets(self):
         return run("scripts/init-secrets.sh", cwd=self.folder, env=self.environment)
 
