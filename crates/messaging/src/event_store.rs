@@ -15,7 +15,7 @@ use eventsourcing::{
 };
 
 use crate::{
-    Appends, Connection, Mark, appends,
+    Appends, Connection, Mark, StreamWatch, appends,
     batch::{self, Batches},
     claims,
     consumer::Backoff,
@@ -65,6 +65,12 @@ impl JetStreamEventStore {
     #[must_use]
     pub fn persistent(self) -> Self {
         Self { refuses: false, ..self }
+    }
+
+    /// Which stream it is, at any moment.
+    #[must_use]
+    pub fn stream(&self) -> &StreamWatch {
+        self.connection.stream()
     }
 
     /// Whether the store takes appends now.

@@ -30,5 +30,5 @@ pub use history::Suspicion;
 pub use queue::{CommandQueue, EnqueueError, Operation, QueueServer};
 pub use request::{RequestClient, RequestError, RequestServer, ServiceError};
 pub use snapshots::JetStreamSnapshots;
-pub use stream::{EventStream, Mark, Relation, Sighting, StreamWatch};
+pub use stream::{At, EventStream, Mark, Relation, Sighting, StreamWatch};
 pub use throttle::Throttle;

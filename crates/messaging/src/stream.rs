@@ -25,7 +25,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 pub use self::{
-    mark::{Mark, Relation},
+    mark::{At, Mark, Relation},
     watch::{Sighting, StreamWatch},
 };
 pub(crate) use self::{provisioned::metadata, watch::WatchTask};
@@ -72,6 +72,14 @@ impl EventStream {
     /// NATS did not answer.
     pub async fn identity(&self) -> Result<Option<StreamIdentity>, StoreError> {
         Ok(self.find().await?.map(|found| found.identity))
+    }
+
+    /// Its identity, and the position it ends at, as its leader says; `None` when there is no such stream.
+    ///
+    /// # Errors
+    /// NATS did not answer.
+    pub async fn end(&self) -> Result<Option<(StreamIdentity, u64)>, StoreError> {
+        Ok(self.find().await?.map(|found| (found.identity, found.last)))
     }
 
     /// Gives the stream a new identity, because of `reason`: positions that anybody knows of it mean nothing any more.

@@ -158,6 +158,17 @@ impl NatsServer {
         deleted.expect("the durable was there");
     }
 
+    /// Deletes all streams and makes others: beside what is left of an old one no new stream of events is made.
+    pub async fn exchange_streams(&self) {
+        let admin = self.connect("admin").await;
+        let jetstream = async_nats::jetstream::new(self.client("admin").await);
+        let names: Vec<String> = jetstream.stream_names().try_collect().await.expect("told");
+        for name in names {
+            jetstream.delete_stream(name).await.expect("the stream was there");
+        }
+        topology::provision(&admin, 1).await.expect("the streams are provisioned");
+    }
+
     /// Where it keeps its streams.
     #[must_use]
     pub fn store_dir(&self) -> PathBuf {

@@ -3,12 +3,15 @@
 //! An append is one transaction. The relay publishes what was committed to the stream `EVENTS`, and an event
 //! counts as stored for readers when it has its position there; so an append waits for that.
 
+mod agreement;
 mod commit;
 mod database;
+mod origin;
 mod outbox;
 mod publisher;
 mod relay;
 mod rows;
+mod shared;
 mod waiters;
 
 use std::{sync::Arc, time::Duration};
@@ -16,7 +19,7 @@ use std::{sync::Arc, time::Duration};
 use eventsourcing::{
     AppendError, Commit, EventStore, Head, LoadError, RecordedEvent, StoreError, StreamId,
 };
-use messaging::{JetStreamEventStore, consumer::Backoff};
+use messaging::{JetStreamEventStore, Sighting, StreamWatch, consumer::Backoff};
 use service_kit::Context;
 use sqlx::PgPool;
 use tokio::time::Instant;
@@ -25,14 +28,13 @@ use tokio_util::{
     task::TaskTracker,
 };
 
+use database::DATABASE_PATIENCE;
 pub use database::Database;
-use relay::Shared;
 use rows::{EventRow, Span};
+use shared::Shared;
 
 /// How long an append or a load waits for the relay.
 const RELAY_PATIENCE: Duration = Duration::from_secs(2);
-/// How long the database may take; it gives up by itself a little earlier.
-const DATABASE_PATIENCE: Duration = Duration::from_secs(4);
 /// The largest data that is taken: what is committed must fit the stream, whose events are 512 KiB with headers.
 const MAX_DATA: usize = 480 * 1024;
 /// Another process writes the same aggregate: a moment is enough for it to be done.
@@ -44,6 +46,7 @@ const CONFLICT_BACKOFF: Backoff =
 pub struct PostgresEventStore {
     pool: PgPool,
     shared: Arc<Shared>,
+    watch: StreamWatch,
     relay: Arc<RelayHandle>,
 }
 
@@ -70,10 +73,13 @@ impl PostgresEventStore {
             return Ok(None);
         }
         let shared = Arc::new(Shared::default());
+        shared.tell(Some("the database is yet to be compared with the stream"));
         context.health.follow("article: database", shared.link(), database::problem);
+        context.health.follow("article: relay", shared.problem(), Option::clone);
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         // Two aggregates may have events with one id, as far as the database is concerned.
         let target = target.without_message_ids();
+        let watch = target.stream().clone();
         let relay = relay::run(database.clone(), target, shared.clone(), stop.clone());
         let ended = process.stop_token().clone();
         let relay = tasks.track_future(relay);
@@ -86,7 +92,7 @@ impl PostgresEventStore {
         });
         let guard = stop.clone().drop_guard();
         let relay = Arc::new(RelayHandle { tasks, stop, _guard: guard });
-        Ok(Some(Self { pool: database.pool(), shared, relay }))
+        Ok(Some(Self { pool: database.pool(), shared, watch, relay }))
     }
 
     /// Ends the relay and lets go of the database. What is not published yet will be by the next relay.
@@ -125,6 +131,7 @@ impl EventStore for PostgresEventStore {
         if commit.events.iter().any(|event| event.data.len() > MAX_DATA) {
             return Err(StoreError::new(act, "an event is too large for the stream").into());
         }
+        self.agreed(act).await?;
         let published = self.shared.waiters.register(stream, version);
         // The relay of another process is called by the database, our own directly.
         let call = !self.shared.is_active();
@@ -159,6 +166,19 @@ fn behind(after: Head, mut events: Vec<RecordedEvent>) -> Result<Vec<RecordedEve
 }
 
 impl PostgresEventStore {
+    /// Waits until the database has the positions of the stream that is there. Without a stream nothing contradicts it.
+    async fn agreed(&self, act: &'static str) -> Result<(), StoreError> {
+        let mut agreed = self.shared.agreed();
+        let has_its_positions = |agreed: &Option<Sighting>| {
+            self.watch.sighting().is_none_or(|sighting| *agreed == Some(sighting))
+        };
+        let waiting = tokio::time::timeout(RELAY_PATIENCE, agreed.wait_for(has_its_positions));
+        match waiting.await {
+            Ok(_) => Ok(()),
+            Err(_) => Err(StoreError::new(act, "the database has the positions of another stream")),
+        }
+    }
+
     /// The events of `stream` in `span`, once all of them are in the stream.
     async fn published(
         &self,
@@ -166,6 +186,7 @@ impl PostgresEventStore {
         span: Span,
     ) -> Result<Vec<RecordedEvent>, StoreError> {
         let act = "reading events";
+        self.agreed(act).await?;
         let deadline = Instant::now() + RELAY_PATIENCE;
         let mut rows = self.read(stream, span).await?;
         while let Some(version) = rows.iter().rev().find_map(EventRow::unpublished) {

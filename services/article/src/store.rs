@@ -12,7 +12,7 @@ pub(crate) enum Store {
     /// In the stream.
     JetStream(Box<JetStreamEventStore>),
     /// In a database, from where they are relayed to the stream.
-    Postgres(PostgresEventStore),
+    Postgres(Box<PostgresEventStore>),
 }
 
 impl Store {
@@ -33,7 +33,7 @@ impl Store {
             Some(database) => {
                 let store =
                     PostgresEventStore::open(database, target.persistent(), context).await?;
-                Ok(store.map(Self::Postgres))
+                Ok(store.map(Box::new).map(Self::Postgres))
             }
         }
     }

@@ -16,7 +16,7 @@ use std::{sync::Arc, time::Duration};
 use contracts::article::{
     GetActivity, GetArticle, GetAuthor, ListArticles, ListAuthors, SearchArticles,
 };
-use eventsourcing::{Answer, Query, QueryEnvelope, QueryReply, Refusal};
+use eventsourcing::{Answer, Query, QueryEnvelope, QueryReply, Refusal, StreamIdentity};
 use messaging::{Connection, RequestServer, ServiceError};
 use tokio::sync::Semaphore;
 
@@ -137,8 +137,12 @@ impl<D: Database> Reader<D> {
             Ok(question) => question,
             Err(refusal) => return Ok(QueryReply::Refused(refusal)),
         };
-        let Some(seen) = self.see::<Q>(&question, query.min_position.unwrap_or(0)).await? else {
-            tracing::info!(position = query.min_position, "read model is behind");
+        let min = query.min_position.unwrap_or(0);
+        let Some(seen) = self.see::<Q>(&question, min).await? else {
+            if let Some(refusal) = self.never_given_out(min, stream).await? {
+                return Ok(QueryReply::Refused(refusal));
+            }
+            tracing::info!(position = min, "read model is behind");
             return Err(ServiceError::ProjectionBehind);
         };
         // Replaced meanwhile: nobody knows which of the two was read.
@@ -160,6 +164,25 @@ impl<D: Database> Reader<D> {
                 Err(ServiceError::Internal)
             }
         }
+    }
+
+    /// The refusal of a position behind the end of `stream`: it is of another one, and waiting for it would never end.
+    ///
+    /// Asked only of a position that the tables did not reach in time, and for no more than may wait at once.
+    async fn never_given_out(
+        &self,
+        position: u64,
+        stream: Option<StreamIdentity>,
+    ) -> Result<Option<Refusal>, ServiceError> {
+        let (Some(stream), Ok(_place)) = (stream, self.waiting.try_acquire()) else {
+            return Ok(None);
+        };
+        let end = self.connection.stream().stream().end().await.map_err(|error| {
+            tracing::warn!(%error, "asking for the end of the stream failed");
+            ServiceError::Unavailable
+        })?;
+        let is_of_another = end.is_some_and(|(of, end)| of == stream && end < position);
+        Ok(is_of_another.then(|| Refusal::another_stream(stream)))
     }
 
     /// Only some may wait for a position, so that others can still read.

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use eventsourcing::{StoreError, StreamIdentity};
+use eventsourcing::{EventId, StoreError, StreamIdentity};
 
 use super::{EventStream, Found, Wanted};
-use crate::{Throttle, history::CURE};
+use crate::{Throttle, event_codec, history::CURE};
 
 /// How often, and how long, a message that should be there is looked for: on a cluster a new leader may have to catch up.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -40,6 +40,17 @@ pub enum Relation {
         /// Why it is another one, for an operator.
         reason: String,
     },
+}
+
+/// What the stream has at a position.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum At {
+    /// No message.
+    Nothing,
+    /// The event of this id.
+    Event(EventId),
+    /// A message that is no event, or none that can be read.
+    Other,
 }
 
 impl EventStream {
@@ -108,6 +119,17 @@ impl EventStream {
     /// NATS did not answer.
     pub async fn subject_at(&self, position: u64) -> Result<Option<String>, StoreError> {
         Ok(self.raw(Wanted::At(position)).await?.map(|message| message.subject.into_string()))
+    }
+
+    /// What is at `position`.
+    ///
+    /// # Errors
+    /// NATS did not answer.
+    pub async fn at(&self, position: u64) -> Result<At, StoreError> {
+        let Some(message) = self.raw(Wanted::At(position)).await? else { return Ok(At::Nothing) };
+        let (subject, sequence) = (message.subject.as_str(), message.sequence);
+        let event = event_codec::decode(subject, &message.headers, &message.payload, sequence);
+        Ok(event.map_or(At::Other, |event| At::Event(event.event.id)))
     }
 
     async fn found_now(&self) -> Result<Found, StoreError> {

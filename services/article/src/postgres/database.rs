@@ -1,6 +1,6 @@
 //! Reaching the database.
 
-use std::{fmt, num::NonZeroU32, time::Duration};
+use std::{fmt, future::Future, num::NonZeroU32, time::Duration};
 
 use anyhow::Context as _;
 use messaging::consumer::Backoff;
@@ -11,6 +11,8 @@ use sqlx::{
 };
 use tokio_util::sync::CancellationToken;
 
+/// How long the database may take; it gives up by itself a little earlier.
+pub(super) const DATABASE_PATIENCE: Duration = Duration::from_secs(4);
 /// How long a connection may take.
 pub(super) const CONNECT_PATIENCE: Duration = Duration::from_secs(2);
 /// A connection that was idle for longer is tried before it is used.
@@ -160,4 +162,20 @@ fn is_passing(error: &MigrateError) -> bool {
         }
         _ => false,
     }
+}
+
+/// `act`, or an error when it takes too long.
+pub(super) async fn bounded<T>(
+    act: impl Future<Output = Result<T, sqlx::Error>>,
+) -> anyhow::Result<T> {
+    within(DATABASE_PATIENCE, act).await
+}
+
+/// `act`, or an error when it takes longer than `patience`.
+pub(super) async fn within<T>(
+    patience: Duration,
+    act: impl Future<Output = Result<T, sqlx::Error>>,
+) -> anyhow::Result<T> {
+    let done = tokio::time::timeout(patience, act).await;
+    Ok(done.context("the database did not answer")??)
 }

@@ -1,6 +1,6 @@
 //! What is to be published, and what was.
 
-use eventsourcing::{NewEvent, StreamId};
+use eventsourcing::{EventId, NewEvent, StreamId, StreamIdentity};
 use futures_util::TryStreamExt as _;
 use sqlx::{Row as _, postgres::PgListener};
 use uuid::Uuid;
@@ -34,6 +34,7 @@ pub(super) struct Published {
     pub(super) id: i64,
     pub(super) stream: StreamId,
     pub(super) version: u64,
+    pub(super) event: EventId,
     pub(super) position: u64,
 }
 
@@ -89,31 +90,42 @@ pub(super) async fn take(
     Ok(batch)
 }
 
-/// Notes the positions of `published` and tells all relays that `name` has done so.
+/// Notes the positions of `published`, which are of `stream`, and tells all relays that `name` has done so; `false` when the
+/// database has the positions of another stream by now.
 ///
 /// A row that is gone was marked by another relay, with the same position.
 pub(super) async fn mark(
     database: &mut PgListener,
     published: &[Published],
+    stream: StreamIdentity,
     name: &str,
-) -> Result<(), sqlx::Error> {
+) -> Result<bool, sqlx::Error> {
+    let Some(last) = published.iter().max_by_key(|event| event.position) else { return Ok(true) };
     let ids: Vec<i64> = published.iter().map(|event| event.id).collect();
     let positions: Vec<i64> = published.iter().map(|event| number(event.position)).collect();
-    sqlx::query(
-        "WITH gone AS (
+    let row = sqlx::query(
+        "WITH here AS (
+             UPDATE relayed_to SET event = CASE WHEN $6 > position THEN $7 ELSE event END,
+                                   position = greatest($6, position)
+             WHERE stream = $5 RETURNING 1
+         ), gone AS (
              DELETE FROM outbox AS o USING unnest($1::bigint[], $2::bigint[]) AS r(id, position)
-             WHERE o.id = r.id RETURNING o.context, o.aggregate_id, o.version, r.position
+             WHERE o.id = r.id AND EXISTS (SELECT FROM here)
+             RETURNING o.context, o.aggregate_id, o.version, r.position
          ), marked AS (
              UPDATE events AS e SET position = g.position FROM gone AS g
              WHERE e.context = g.context AND e.aggregate_id = g.aggregate_id AND e.version = g.version
          )
-         SELECT pg_notify($3, $4)",
+         SELECT pg_notify($3, $4)::text, EXISTS (SELECT FROM here) AS is_here",
     )
     .bind(ids)
     .bind(positions)
     .bind(RELAYED)
     .bind(name)
-    .execute(database)
+    .bind(stream.to_string())
+    .bind(number(last.position))
+    .bind(last.event.as_uuid())
+    .fetch_one(database)
     .await?;
-    Ok(())
+    row.try_get("is_here")
 }

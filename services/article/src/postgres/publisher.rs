@@ -49,9 +49,9 @@ async fn publish_in_order(
         {
             pending.previous = Some(last.position);
         }
-        let (id, stream) = (pending.id, pending.stream.clone());
+        let (id, event, stream) = (pending.id, pending.event.id, pending.stream.clone());
         match publish_one(target, pending).await {
-            Ok(position) => published.push(Published { id, stream, version, position }),
+            Ok(position) => published.push(Published { id, stream, version, event, position }),
             Err(error) => return (published, Some(note(&stream, version, &error))),
         }
     }

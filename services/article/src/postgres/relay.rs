@@ -4,33 +4,24 @@
 //! the others the work. What keeps the stream right is that each event is published behind the one before it, so
 //! that a relay that was away for a while and goes on where it was cannot publish anything twice.
 
-use std::{
-    collections::HashMap,
-    future::Future,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use eventsourcing::StreamId;
-use messaging::{JetStreamEventStore, consumer::Backoff};
+use messaging::{JetStreamEventStore, Sighting, consumer::Backoff};
 use metrics::{Unit, describe_counter};
 use sqlx::postgres::{PgListener, PgNotification};
-use tokio::{
-    sync::{Notify, watch},
-    time::Instant,
-};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{
-    DATABASE_PATIENCE, Database,
+    Database,
+    agreement::Agreement,
+    database::bounded,
     outbox::{self, OUTBOX, Pending, Published, RELAYED},
     publisher::{self, Trouble},
-    waiters::Waiters,
+    shared::Shared,
 };
 
 /// How often the outbox and the lock are looked at without being called.
@@ -42,35 +33,12 @@ const CONTRADICTED_PAUSE: Duration = Duration::from_secs(30);
 /// Of all relays of one database, the one that has this lock works. The number is the word "newswire".
 const LOCK: i64 = 0x6e65_7773_7769_7265;
 
-/// What the relay and the store of a process share.
-#[derive(Debug, Default)]
-pub(super) struct Shared {
-    pub(super) waiters: Waiters,
-    called: Notify,
-    active: AtomicBool,
-    connected: watch::Sender<bool>,
-}
-
-impl Shared {
-    /// Whether the relay of this process is the one that works. It may end any moment; then there is the poll.
-    pub(super) fn is_active(&self) -> bool {
-        self.active.load(Ordering::Relaxed)
-    }
-
-    /// Tells the relay of this process that there is something in the outbox.
-    pub(super) fn call(&self) {
-        if self.is_active() {
-            self.called.notify_one();
-        }
-    }
-
-    /// Whether there is a connection to the database, and the changes of that.
-    pub(super) fn link(&self) -> watch::Receiver<bool> {
-        self.connected.subscribe()
-    }
-}
-
 fn describe() {
+    describe_counter!(
+        "article_relay_again_total",
+        Unit::Count,
+        "Events that were to be published again, to a stream that lacks them"
+    );
     describe_counter!(
         "article_relay_events_total",
         Unit::Count,
@@ -108,6 +76,7 @@ pub(super) async fn run(
             name: Uuid::now_v7().to_string(),
             target: target.clone(),
             shared: shared.clone(),
+            agreement: Agreement::new(target.stream().clone(), shared.clone()),
             held: HashMap::new(),
         };
         // Everything may be left off anywhere: what was done twice is found to be there.
@@ -115,8 +84,7 @@ pub(super) async fn run(
             () = stop.cancelled() => None,
             error = relay.work(&database, &mut failures) => Some(error),
         };
-        shared.active.store(false, Ordering::Relaxed);
-        shared.connected.send_replace(false);
+        shared.disconnected();
         let Some(error) = ended else { return };
         failures += 1;
         metrics::counter!("article_relay_failures_total").increment(1);
@@ -135,6 +103,7 @@ struct Relay {
     name: String,
     target: JetStreamEventStore,
     shared: Arc<Shared>,
+    agreement: Agreement,
     /// Aggregates whose events could not be published, and until when they rest. No more than commands that
     /// wait for an answer: what has no position yet cannot be appended to.
     held: HashMap<StreamId, Held>,
@@ -142,6 +111,7 @@ struct Relay {
 
 struct Held {
     failures: u32,
+    trouble: Trouble,
     until: Instant,
 }
 
@@ -161,12 +131,13 @@ impl Relay {
             Err(error) => return error.context("connecting failed"),
         };
         *failures = 0;
-        self.shared.connected.send_replace(true);
+        self.shared.connected();
         loop {
+            let looked_at = self.agreement.sighting();
             match self.turn(&mut listener).await {
                 Ok(true) => {}
                 Ok(false) => {
-                    if let Err(error) = self.called(&mut listener).await {
+                    if let Err(error) = self.called(&mut listener, looked_at).await {
                         return error;
                     }
                 }
@@ -182,33 +153,66 @@ impl Relay {
         if !self.shared.is_active() {
             let locking = sqlx::query_scalar("SELECT pg_try_advisory_lock($1)").bind(LOCK);
             let active = bounded(locking.fetch_one(&mut *listener)).await?;
-            self.shared.active.store(active, Ordering::Relaxed);
+            self.shared.set_active(active);
             if active {
                 tracing::info!("the relay of this process is the active one");
             }
         }
-        let mut batch = Vec::new();
-        if self.shared.is_active() {
-            let now = Instant::now();
-            let resting = self.held.iter().filter(|(_, held)| held.until > now);
-            let resting = resting.map(|(stream, _)| stream.aggregate_id.as_uuid()).collect();
-            batch = bounded(outbox::take(&mut *listener, resting)).await?;
-            // What is not there any more was published by another relay.
-            self.held.retain(|stream, held| {
-                held.until > now || batch.iter().any(|pending| pending.stream == *stream)
-            });
+        let agreed = self.agreement.reach(&mut *listener).await?;
+        if let Some(sighting) = agreed.filter(|_| self.shared.is_active()) {
+            let batch = self.take(&mut *listener, sighting).await?;
+            if !batch.is_empty() {
+                return self.relay(&mut *listener, sighting, batch).await;
+            }
         }
-        if batch.is_empty() {
-            // What another relay has published is known from the database alone.
-            bounded(self.shared.waiters.look_up(&mut *listener)).await?;
-            return Ok(false);
+        // What another relay has published is known from the database alone.
+        bounded(self.shared.waiters.look_up(&mut *listener)).await?;
+        Ok(false)
+    }
+
+    /// What is to be published next.
+    async fn take(
+        &mut self,
+        listener: &mut PgListener,
+        sighting: Sighting,
+    ) -> anyhow::Result<Vec<Pending>> {
+        let now = Instant::now();
+        let resting = self.held.iter().filter(|(_, held)| held.until > now);
+        let resting = resting.map(|(stream, _)| stream.aggregate_id.as_uuid()).collect();
+        let batch = bounded(outbox::take(&mut *listener, resting)).await?;
+        // What is not there any more was published by another relay.
+        self.held.retain(|stream, held| {
+            held.until > now || batch.iter().any(|pending| pending.stream == *stream)
+        });
+        // What the stream contradicts is somebody's to look at, and no reason to wait.
+        if self.held.values().all(|held| held.trouble == Trouble::Contradicted) {
+            self.agreement.progress(listener, sighting.identity, batch.first()).await?;
         }
+        Ok(batch)
+    }
+
+    /// Publishes `batch` and notes what was; says whether there may be more.
+    async fn relay(
+        &mut self,
+        listener: &mut PgListener,
+        sighting: Sighting,
+        batch: Vec<Pending>,
+    ) -> anyhow::Result<bool> {
         let is_full = outbox::is_full(&batch);
         let published = self.publish(batch).await;
-        if !published.is_empty() {
-            bounded(outbox::mark(&mut *listener, &published, &self.name)).await?;
-            metrics::counter!("article_relay_events_total").increment(published.len() as u64);
+        if published.is_empty() {
+            return Ok(is_full);
         }
+        // Nobody knows in which of two streams they are: they are looked for in the one that is there.
+        if !self.agreement.holds(sighting) {
+            return Ok(true);
+        }
+        let marking = outbox::mark(&mut *listener, &published, sighting.identity, &self.name);
+        if !bounded(marking).await? {
+            self.agreement.forget();
+            return Ok(true);
+        }
+        metrics::counter!("article_relay_events_total").increment(published.len() as u64);
         for event in published {
             self.shared.waiters.tell(&event.stream, event.version, event.position);
         }
@@ -225,7 +229,9 @@ impl Relay {
                 continue;
             };
             let now = Instant::now();
-            let held = self.held.entry(stream).or_insert(Held { failures: 0, until: now });
+            let held = Held { failures: 0, trouble, until: now };
+            let held = self.held.entry(stream).or_insert(held);
+            held.trouble = trouble;
             held.failures = held.failures.saturating_add(1);
             held.until = now
                 + match trouble {
@@ -237,7 +243,11 @@ impl Relay {
     }
 
     /// Returns when it is time for another turn, or with what is wrong with the connection.
-    async fn called(&self, listener: &mut PgListener) -> anyhow::Result<()> {
+    async fn called(
+        &self,
+        listener: &mut PgListener,
+        looked_at: Option<Sighting>,
+    ) -> anyhow::Result<()> {
         let poll = Instant::now() + POLL;
         let next = self.held.values().map(|held| held.until).fold(poll, Instant::min);
         loop {
@@ -247,7 +257,8 @@ impl Relay {
                     Some(_) => return Ok(()),
                     None => bail!("the connection was closed"),
                 },
-                () = self.shared.called.notified() => return Ok(()),
+                () = self.shared.called() => return Ok(()),
+                () = self.agreement.ends(looked_at) => return Ok(()),
                 () = tokio::time::sleep_until(next) => return Ok(()),
             }
         }
@@ -260,10 +271,4 @@ impl Relay {
             notification.payload() != self.name
         }
     }
-}
-
-/// `act`, or an error when it takes too long.
-async fn bounded<T>(act: impl Future<Output = Result<T, sqlx::Error>>) -> anyhow::Result<T> {
-    let done = tokio::time::timeout(DATABASE_PATIENCE, act).await;
-    Ok(done.context("the database did not answer")??)
 }

@@ -1,5 +1,6 @@
 //! The article service on real servers: commands in, events out, whatever keeps the events.
 
+mod another_stream;
 mod bounds;
 mod first_release;
 mod measured;

@@ -178,7 +178,7 @@ async fn bad_input_is_a_4xx_problem_that_names_the_field_and_changes_nothing() {
         (app.request(Method::DELETE, nobody), 404, ""),
         (get("/api/nothing"), 404, ""),
         (app.request(Method::PATCH, nobody), 405, ""),
-        (get("/api/articles").header("newswire-position", "1000"), 503, ""),
+        (get("/api/articles").header("newswire-position", "1000"), 409, ""),
     ];
     for (number, (request, status, field)) in cases.into_iter().enumerate() {
         let response = send(request).await;

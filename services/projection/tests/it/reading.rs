@@ -1,7 +1,8 @@
 use contracts::article::ListArticles;
 use eventsourcing::{QueryReply, RefusalKind};
 use messaging::{RequestError, ServiceError};
-use test_support::{ArticleWriter, NatsServer, user};
+use sqlx::{Connection, SqliteConnection, sqlite::SqliteConnectOptions};
+use test_support::{ArticleWriter, NatsServer, eventually, user};
 
 use crate::service::{TestService, folder};
 
@@ -81,15 +82,49 @@ async fn a_wrong_limit_or_cursor_is_refused_with_its_name() {
 }
 
 #[tokio::test]
-async fn a_read_that_asks_for_more_than_there_is_hears_so() {
+async fn a_position_behind_the_end_of_the_stream_is_of_another_one() {
     let (server, folder) = (NatsServer::provisioned().await, folder());
     let service = TestService::start(&server, folder.path()).await;
-    let reply = service.ask(ListArticles::default(), 1).await;
+    let end = ArticleWriter::new(&server).await.create("ann", "T", "C").await.head.position;
+    let QueryReply::Refused(refusal) =
+        service.ask(ListArticles::default(), end + 1).await.expect("a reply")
+    else {
+        panic!("answered")
+    };
+    assert_eq!(refusal.kind, RefusalKind::Conflict);
+    assert_eq!(refusal.code, "position-of-another-stream");
+    let QueryReply::Answered(answer) =
+        service.ask(ListArticles::default(), end).await.expect("a reply")
+    else {
+        panic!("refused")
+    };
+    assert_eq!(refusal.stream.as_deref(), answer.stream.as_ref());
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn a_read_that_asks_for_more_than_the_tables_have_hears_so() {
+    let (server, folder) = (NatsServer::provisioned().await, folder());
+    let service = TestService::start(&server, folder.path()).await;
+    let writer = ArticleWriter::new(&server).await;
+    let first = writer.create("ann", "T", "C").await.head.position;
+    service.list(ListArticles::default(), first).await;
+    // Another process writes to the file, and does not end.
+    let file = SqliteConnectOptions::new().filename(folder.path().join("read-models.1.db"));
+    let mut other = SqliteConnection::connect_with(&file).await.expect("opened");
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut other).await.expect("locked");
+    let second = writer.create("ann", "T", "C").await.head.position;
+    let reply = service.ask(ListArticles::default(), second).await;
     let behind = ServiceError::ProjectionBehind;
     assert!(
         matches!(reply, Err(RequestError::Service { error, .. }) if error == behind),
         "{reply:?}"
     );
+    sqlx::query("ROLLBACK").execute(&mut other).await.expect("free again");
+    eventually("the tables to follow", || async {
+        service.ask(ListArticles::default(), second).await.ok()
+    })
+    .await;
     service.stop().await;
 }
 
