@@ -7,6 +7,7 @@ pub mod import;
 pub mod projection;
 pub mod provision;
 pub mod run;
+pub mod stream;
 pub mod token;
 pub mod verify;
 

@@ -3,7 +3,9 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
-use newswire::command::{dead, exec_nats, import, projection, provision, run, token, verify};
+use newswire::command::{
+    dead, exec_nats, import, projection, provision, run, stream, token, verify,
+};
 use service_kit::{
     healthcheck,
     output::{self, OutputError},
@@ -34,6 +36,8 @@ enum Command {
     Projection(projection::Arguments),
     /// Read the whole stream of events and say what is missing from it; the exit code is 1 when something is
     Verify,
+    /// Print which stream of events this is, or give it a new identity after a restore that nothing else recognises
+    Stream(stream::Arguments),
     /// Create the streams on the NATS server of the settings, or bring them up to date
     Provision,
     /// Ask the process that runs with the same settings whether it is ready; the exit code says so
@@ -52,6 +56,7 @@ fn main() -> ExitCode {
         Command::Dead(arguments) => dead::run(config, arguments),
         Command::Projection(arguments) => projection::run(config, arguments),
         Command::Verify => verify::run(config),
+        Command::Stream(arguments) => stream::run(config, arguments),
         Command::Provision => provision::run(config),
         Command::Healthcheck => healthcheck::run(config),
         Command::ExecNats(arguments) => exec_nats::run(arguments),

@@ -60,6 +60,17 @@ impl Socket {
         Some(socket)
     }
 
+    /// How the server ended the connection: the code and the reason of its close, whatever came before it.
+    pub async fn end(&mut self) -> String {
+        loop {
+            let next = tokio::time::timeout(PATIENCE, self.0.next()).await.expect("in time");
+            if let Message::Close(close) = next.expect("open").expect("a message") {
+                let close = close.expect("a code");
+                return format!("{} {}", u16::from(close.code), close.reason);
+            }
+        }
+    }
+
     /// The next frame.
     pub async fn event(&mut self) -> Value {
         loop {
