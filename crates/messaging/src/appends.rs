@@ -32,7 +32,7 @@ const STALLED: Duration = Duration::from_secs(1);
 /// The pause between two probes.
 const PAUSE: Duration = Duration::from_secs(1);
 /// How often a store that nobody writes to is looked at.
-const LOOK: Duration = Duration::from_secs(2);
+const LOOK: Duration = Duration::from_secs(1);
 /// No subject ever has this last sequence, so a publish that expects it is refused before anything is stored.
 const IMPOSSIBLE: &str = "9223372036854775807";
 /// "Message size exceeds maximum allowed": that is about the message, not about the store.
@@ -77,7 +77,13 @@ impl Appends {
         let outcome = loop {
             let silent = self.last().max(sent) + STALLED;
             tokio::select! {
+                biased;
                 outcome = &mut append => break outcome,
+                // One append to a subject is under way at a time, and all of its messages, or none, are stored: so the denial
+                // is about this one, and nothing of it is stored.
+                reason = self.connection.denied(sent, |denied| denied == subject) => {
+                    break Err(AppendError::Failed(StoreError::new("appending", reason)));
+                }
                 () = sleep_until(silent) => {}
             }
             if self.last().max(sent).elapsed() >= STALLED {
@@ -96,8 +102,9 @@ impl Appends {
         outcome
     }
 
-    /// Looks at the store while nobody writes, until `stop`. It stores nothing.
-    pub async fn watch(self: Arc<Self>, stop: CancellationToken) {
+    /// Looks at the store while nobody writes, until `stop`: whether events of `context` could be appended. It stores nothing.
+    pub async fn watch(self: Arc<Self>, context: &str, stop: CancellationToken) {
+        let subject = names::any_event_of(context);
         let mut looks = tokio::time::interval(LOOK);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -110,11 +117,8 @@ impl Appends {
                 continue;
             }
             let asked = Instant::now();
-            match self.ask(names::PROBE).await {
-                Ok(()) => {}
-                // Permissions of an earlier release.
-                Err(_) if self.connection.was_denied(names::PROBE, asked) => return,
-                Err(reason) => self.fail(names::PROBE, asked, &reason),
+            if let Err(reason) = self.ask(&subject).await {
+                self.fail(&subject, asked, &reason);
             }
         }
     }
@@ -149,10 +153,8 @@ impl Appends {
     }
 
     fn explain(&self, subject: &str, since: Instant, reason: &str) -> String {
-        if self.connection.was_denied(subject, since) {
-            return format!("NATS does not permit to publish to {subject}");
-        }
-        format!("the stream {} takes no appends: {reason}", names::EVENTS)
+        let denied = self.connection.publish_denied(subject, since);
+        denied.unwrap_or_else(|| format!("the stream {} takes no appends: {reason}", names::EVENTS))
     }
 
     async fn probe_until_able(self: Arc<Self>, subject: String) {
@@ -192,7 +194,12 @@ impl Appends {
 
     /// Whether the stream answers on `subject`, without storing anything.
     async fn ask(&self, subject: &str) -> Result<(), String> {
-        match self.publish(subject, Some(IMPOSSIBLE)).await {
+        let asked = Instant::now();
+        let answer = tokio::select! {
+            answer = self.publish(subject, Some(IMPOSSIBLE)) => answer,
+            reason = self.connection.denied(asked, |denied| denied == subject) => return Err(reason),
+        };
+        match answer {
             Ok(()) => Ok(()),
             Err(error) if code(&error).is_some_and(is_conflict) => Ok(()),
             Err(error) => Err(error.to_string()),

@@ -1,7 +1,6 @@
 //! Connecting to NATS, and the state of the link.
 
 use std::{
-    collections::HashMap,
     ops::Deref,
     sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Duration,
@@ -11,12 +10,13 @@ use async_nats::{Client, ConnectErrorKind, ConnectOptions, Event, jetstream};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use tokio::{sync::watch, time::Instant};
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use crate::{
     Throttle, descriptions,
     history::History,
     names,
+    permissions::Denials,
     stream::{EventStream, StreamWatch, WatchTask},
 };
 
@@ -31,9 +31,9 @@ const LONGEST_RECONNECT_PAUSE: Duration = Duration::from_millis(500);
 const GREETING: Duration = Duration::from_secs(2);
 /// How long the stream may be unreadable before anybody is told: a server that restarts is away for a moment.
 const UNREADABLE: Duration = Duration::from_secs(1);
+/// What is said of a stream that was deleted. An empty one in its place would hide that events are lost.
+const MISSING: &str = "the stream EVENTS is gone: restore it from a backup (README.md, \"When the stream is damaged\")";
 const LINKED: &str = "nats_connected";
-/// How many subjects that were denied are remembered.
-const MAX_DENIED: usize = 64;
 /// The pause between attempts of the first connect.
 const CONNECT_PAUSE: Duration = Duration::from_millis(50);
 /// How many failed attempts are nothing to speak of: whoever starts both starts us first.
@@ -114,19 +114,47 @@ pub struct Clients {
     pub(crate) jetstream: jetstream::Context,
     link: watch::Receiver<Link>,
     stream: OnceLock<WatchTask>,
-    denied: Denied,
+    pub(crate) denials: Denials,
     reading: Reading,
     pub(crate) history: History,
+    _permissions: AbortOnDropHandle<()>,
 }
 
-/// The subjects that could not be published to, and when that was told last.
-type Denied = Arc<Mutex<HashMap<String, Instant>>>;
-
-/// Whether the stream of events can be opened.
-#[derive(Debug, Default)]
-struct Reading {
-    failing_since: Mutex<Option<Instant>>,
+/// Whether the stream of events is there, and can be opened. Cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Reading {
+    failing_since: Arc<Mutex<Option<Instant>>>,
+    /// Whether there is no such stream.
+    missing: watch::Sender<bool>,
+    /// Why it cannot be opened.
+    unopened: watch::Sender<Option<String>>,
     problem: watch::Sender<Option<String>>,
+}
+
+impl Reading {
+    /// Notes whether the stream is there.
+    pub(crate) fn note_missing(&self, missing: bool) {
+        if missing && !self.missing.send_replace(missing) {
+            tracing::error!("{MISSING}");
+        }
+        self.missing.send_replace(missing);
+        self.tell();
+    }
+
+    fn note_opened(&self, unopened: Option<String>) {
+        self.unopened.send_replace(unopened);
+        self.tell();
+    }
+
+    fn tell(&self) {
+        let missing = self.missing.borrow().then(|| MISSING.to_owned());
+        let problem = missing.or_else(|| self.unopened.borrow().clone());
+        self.problem.send_if_modified(|known| {
+            let changed = *known != problem;
+            *known = problem;
+            changed
+        });
+    }
 }
 
 impl Deref for Connection {
@@ -167,10 +195,10 @@ impl Connection {
         }
         let user = if settings.user.is_empty() { name } else { settings.user.as_str() };
         let (changes, mut link) = watch::channel(Link::default());
-        let denied = Denied::default();
+        let denials = Denials::default();
         let mut attempts = 0;
         let client = loop {
-            match connect_once(settings, name, user, &changes, &denied).await {
+            match connect_once(settings, name, user, &changes, &denials).await {
                 Ok(client) => break client,
                 Err(error) => match error.kind() {
                     ConnectErrorKind::Authentication | ConnectErrorKind::AuthorizationViolation => {
@@ -203,8 +231,18 @@ impl Connection {
             .build(client.clone());
         // The client tells of its first connection a moment after it has it. The sender lives in the client.
         let _ = link.wait_for(|link| link.connected).await;
-        let (stream, reading, history) = (OnceLock::new(), Reading::default(), History::default());
-        Ok(Self(Arc::new(Clients { client, jetstream, link, stream, denied, reading, history })))
+        let permissions =
+            AbortOnDropHandle::new(tokio::spawn(denials.clone().watch(client.clone())));
+        Ok(Self(Arc::new(Clients {
+            client,
+            jetstream,
+            link,
+            stream: OnceLock::new(),
+            denials,
+            reading: Reading::default(),
+            history: History::default(),
+            _permissions: permissions,
+        })))
     }
 
     /// The state of the link, and its changes.
@@ -218,7 +256,7 @@ impl Connection {
     pub fn stream(&self) -> &StreamWatch {
         let start = || {
             let stream = EventStream::new(self.jetstream.clone());
-            WatchTask::start(self.client.clone(), stream, self.link())
+            WatchTask::start(self.client.clone(), stream, self.link(), self.reading.clone())
         };
         &self.stream.get_or_init(start).watch
     }
@@ -232,13 +270,15 @@ impl Connection {
     /// Why the stream of events cannot be read, when that goes on for more than a moment, and the changes of that.
     #[must_use]
     pub fn reading(&self) -> watch::Receiver<Option<String>> {
+        // Whether it is there is looked at from now on.
+        let _ = self.stream();
         self.reading.problem.subscribe()
     }
 
     /// Notes that the stream of events was opened, or why not.
     pub(crate) fn note_reading<E: ToString>(&self, opened: Result<(), &E>) {
         let mut since = self.reading.failing_since.lock().unwrap_or_else(PoisonError::into_inner);
-        let problem = match opened {
+        let unopened = match opened {
             Ok(()) => {
                 *since = None;
                 None
@@ -250,17 +290,7 @@ impl Connection {
                 Some(format!("the stream {} cannot be read: {}", names::EVENTS, error.to_string()))
             }
         };
-        self.reading.problem.send_if_modified(|known| {
-            let changed = *known != problem;
-            *known = problem;
-            changed
-        });
-    }
-
-    /// Whether the server has refused to take a message to `subject` since then.
-    pub(crate) fn was_denied(&self, subject: &str, since: Instant) -> bool {
-        let denied = self.denied.lock().unwrap_or_else(PoisonError::into_inner);
-        denied.get(subject).is_some_and(|told| *told >= since)
+        self.reading.note_opened(unopened);
     }
 
     /// Returns when there is another connection than the one numbered `connects`.
@@ -305,10 +335,10 @@ async fn connect_once(
     name: &str,
     user: &str,
     changes: &watch::Sender<Link>,
-    denied: &Denied,
+    denials: &Denials,
 ) -> Result<Client, async_nats::ConnectError> {
     let servers: Vec<&str> = settings.url.split(',').map(str::trim).collect();
-    options(settings, name, user, changes.clone(), denied.clone()).connect(servers).await
+    options(settings, name, user, changes.clone(), denials.clone()).connect(servers).await
 }
 
 fn options(
@@ -316,7 +346,7 @@ fn options(
     name: &str,
     user: &str,
     changes: watch::Sender<Link>,
-    denied: Denied,
+    denials: Denials,
 ) -> ConnectOptions {
     let password = settings.password.expose_secret();
     let service = name.to_owned();
@@ -330,7 +360,7 @@ fn options(
         })
         .request_timeout(Some(ACK_TIMEOUT))
         .event_callback(move |event| {
-            note(&event, &service, &changes, &denied);
+            note(&event, &service, &changes, &denials);
             std::future::ready(())
         });
     // A guest is not allowed another prefix than the default.
@@ -345,7 +375,7 @@ fn options(
     options
 }
 
-fn note(event: &Event, service: &str, changes: &watch::Sender<Link>, denied: &Denied) {
+fn note(event: &Event, service: &str, changes: &watch::Sender<Link>, denials: &Denials) {
     static AWAY: Throttle = Throttle::new();
     static REFUSED: Throttle = Throttle::new();
     static FULL: Throttle = Throttle::new();
@@ -373,7 +403,7 @@ fn note(event: &Event, service: &str, changes: &watch::Sender<Link>, denied: &De
         // A denied publish or subscription shows nowhere else: its caller only times out.
         Event::ServerError(error) => {
             metrics::counter!("nats_server_errors_total").increment(1);
-            remember_denied(&error.to_string(), denied);
+            denials.note(&error.to_string());
             if let Some(held_back) = REFUSED.pass() {
                 tracing::error!(%error, held_back, "NATS server error");
             }
@@ -391,18 +421,6 @@ fn note(event: &Event, service: &str, changes: &watch::Sender<Link>, denied: &De
 fn measure_link(service: &str, is_connected: bool) {
     metrics::describe_gauge!(LINKED, "1 while the service is connected to NATS, 0 otherwise");
     metrics::gauge!(LINKED, "service" => service.to_owned()).set(f64::from(u8::from(is_connected)));
-}
-
-/// Remembers the subject that `error` says must not be published to.
-fn remember_denied(error: &str, denied: &Denied) {
-    // The server writes it between quotation marks.
-    let Some((_, rest)) = error.split_once("for Publish to \"") else { return };
-    let Some((subject, _)) = rest.split_once('"') else { return };
-    let mut denied = denied.lock().unwrap_or_else(PoisonError::into_inner);
-    if denied.len() >= MAX_DENIED {
-        denied.clear();
-    }
-    denied.insert(subject.to_owned(), Instant::now());
 }
 
 fn check_version(version: &str) -> Result<(), ConnectError> {
@@ -427,16 +445,6 @@ mod tests {
     fn secrets_are_not_repeated() {
         let url = "nats://ann:secret@one:4222, two:4222";
         assert_eq!(without_secrets(url), "nats://one:4222,nats://two:4222");
-    }
-
-    #[test]
-    fn a_denied_subject_is_remembered() {
-        let denied = Denied::default();
-        let said = "nats: Permissions Violation for Publish to \"events.article.1\"";
-        remember_denied(&said.to_lowercase().replace("for publish", "for Publish"), &denied);
-        remember_denied("something else", &denied);
-        let denied = denied.lock().expect("not poisoned");
-        assert!(denied.contains_key("events.article.1") && denied.len() == 1);
     }
 
     #[test]

@@ -20,12 +20,14 @@ use bytes::Bytes;
 use eventsourcing::{RecordedEvent, StreamIdentity};
 use futures_util::{FutureExt, StreamExt};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+use tokio::time::Instant;
 
 use crate::{
     Connection, Mark, Throttle,
     direct_get::{self, PageSize, Stored},
     event_codec::{self, CodecError},
     names,
+    permissions::{Asking, NOTHING},
     stream::{StreamWatch, nanoseconds},
 };
 
@@ -163,8 +165,10 @@ impl Feed {
     ) -> Result<FeedReader, FeedError> {
         let connects = self.connection.link().borrow().connects;
         let messages = self.open(after).await?;
-        let (feed, position, delivered) = (self.clone(), after, 0);
-        Ok(FeedReader { feed, stream, position, delivered, messages, connects })
+        let (feed, position, delivered, opened) = (self.clone(), after, 0, Instant::now());
+        let pulls = vec![(names::pull(names::EVENTS, &self.consumer), NOTHING)];
+        let asking = self.connection.ask(pulls);
+        Ok(FeedReader { feed, stream, position, delivered, messages, connects, opened, asking })
     }
 
     /// The stored messages after the position `after`: up to `max` of them and about `max_bytes`, at least one unless
@@ -190,7 +194,14 @@ impl Feed {
     /// Opens a consumer that nobody acknowledges to, in place of the one before. It is not async-nats' ordered one, whose
     /// names no permission could list: then it would have to be one for the consumers of everybody.
     async fn open(&self, after: u64) -> Result<Stream, FeedError> {
-        let opened = self.consume(after).await;
+        let begun = Instant::now();
+        let opened = tokio::select! {
+            biased;
+            opened = self.consume(after) => opened,
+            reason = self.connection.consumer_denied(begun, &self.consumer) => {
+                Err(FeedError { act: "opening the feed", source: reason.into() })
+            }
+        };
         let noted = opened.as_ref().map(|_| ()).map_err(|error| &error.source);
         self.connection.note_reading(noted);
         opened
@@ -240,6 +251,11 @@ pub struct FeedReader {
     delivered: u64,
     messages: Stream,
     connects: u64,
+    /// When the consumer was opened last.
+    opened: Instant,
+    /// Asks whether messages may be asked for: the server sends what it was asked for before a permission was lost.
+    #[expect(dead_code, reason = "it ends with the reader")]
+    asking: Asking,
 }
 
 impl FeedReader {
@@ -306,9 +322,11 @@ impl FeedReader {
         if self.delivered == LOST {
             return Err("a message was lost on the way".to_owned());
         }
+        let connection = &self.feed.connection;
         tokio::select! {
             // A server that restarted has forgotten the consumer; waiting for it to be missed takes long.
-            () = self.feed.connection.renewed(self.connects) => Ok(None),
+            () = connection.renewed(self.connects) => Ok(None),
+            reason = connection.consumer_denied(self.opened, &self.feed.consumer) => Err(reason),
             message = self.messages.next() => match message {
                 Some(Ok(message)) => Ok(Some(message)),
                 Some(Err(error)) => Err(error.to_string()),
@@ -321,6 +339,7 @@ impl FeedReader {
         static FAILED: Throttle = Throttle::new();
         loop {
             let connects = self.feed.connection.link().borrow().connects;
+            self.opened = Instant::now();
             match self.feed.open(self.position).await {
                 Ok(messages) => {
                     (self.messages, self.delivered, self.connects) = (messages, 0, connects);

@@ -14,6 +14,7 @@ pub mod feed;
 pub mod history;
 pub mod lease;
 pub mod names;
+pub mod permissions;
 pub mod queue;
 pub mod request;
 pub mod server;

@@ -34,6 +34,8 @@ pub const LIVE_EVENTS: &str = "live.events.*.*";
 pub const IDENTITY: &str = "events.identity";
 /// Where a store that failed is written to, to see whether it takes appends again. Consumers read no such subject.
 pub const PROBE: &str = "events.probe";
+/// Where nobody listens: whether a service may send at all is asked with it as the last token.
+const ABLE: &str = "able";
 /// All dead letters.
 pub const ALL_DEAD_LETTERS: &str = "dead.>";
 
@@ -41,6 +43,36 @@ pub const ALL_DEAD_LETTERS: &str = "dead.>";
 #[must_use]
 pub fn command(context: &str, verb: &str) -> String {
     format!("commands.{context}.{verb}")
+}
+
+/// Under the commands, and nobody's: whether commands may be sent at all.
+#[must_use]
+pub fn any_command() -> String {
+    format!("commands.{ABLE}")
+}
+
+/// Under the queries, and nobody's.
+#[must_use]
+pub fn any_query() -> String {
+    format!("queries.{ABLE}")
+}
+
+/// Among the events of `context`, and no aggregate's: whether its events may be appended is asked there. Nothing is stored.
+#[must_use]
+pub fn any_event_of(context: &str) -> String {
+    format!("events.{context}.{ABLE}")
+}
+
+/// Where the server is asked for messages of `consumer` of `stream`.
+#[must_use]
+pub fn pull(stream: &str, consumer: &str) -> String {
+    format!("$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}")
+}
+
+/// Among the acknowledgements of `consumer` of `stream`, and of no message.
+#[must_use]
+pub fn any_acknowledgement(stream: &str, consumer: &str) -> String {
+    format!("$JS.ACK.{stream}.{consumer}.{ABLE}")
 }
 
 /// Where the command `verb` of `context` waits: `queue.commands.article.create`.

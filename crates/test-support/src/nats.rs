@@ -205,6 +205,20 @@ impl Drop for NatsServer {
     }
 }
 
+/// Deletes `stream` of the server at `url`, as an administrator may.
+///
+/// # Panics
+///
+/// Panics when it is not there.
+pub async fn delete_stream(url: &str, password: &str, stream: &str) {
+    let options = async_nats::ConnectOptions::new()
+        .custom_inbox_prefix("_INBOX_admin")
+        .user_and_password("admin".to_owned(), password.to_owned());
+    let client = options.connect(url).await.expect("connected to the test server");
+    let deleted = async_nats::jetstream::new(client).delete_stream(stream).await;
+    assert!(deleted.expect("it was there").success, "{stream} is deleted");
+}
+
 /// A port that nobody listens on now.
 ///
 /// Not one that the system hands out for outgoing connections (from 32768 on): such a connection could take it before

@@ -45,6 +45,8 @@ pub async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
         return Ok(());
     };
     context.health.follow("article: nats", connection.link(), Link::problem);
+    context.health.follow("article: permissions", connection.permissions(), Option::clone);
+    context.health.follow("article: stream", connection.reading(), Option::clone);
     context.health.follow_state("article: history", connection.damage(), |damage| {
         history::warning(damage).map_or(State::Ready, State::Warning)
     });

@@ -1,5 +1,6 @@
 //! The event store that the settings name.
 
+use contracts::article::CONTEXT;
 use eventsourcing::{AppendError, Commit, EventStore, Head, LoadError, RecordedEvent, StreamId};
 use messaging::{Connection, JetStreamEventStore};
 use service_kit::Context;
@@ -27,7 +28,7 @@ impl Store {
         let target = JetStreamEventStore::new(connection.clone());
         let appends = target.appends().clone();
         context.health.follow("article: append", appends.problem(), Option::clone);
-        context.lifecycle.spawn(appends.watch(context.lifecycle.stop_token().clone()));
+        context.lifecycle.spawn(appends.watch(CONTEXT, context.lifecycle.stop_token().clone()));
         match database {
             None => Ok(Some(Self::JetStream(Box::new(target)))),
             Some(database) => {

@@ -15,7 +15,8 @@ mod routes;
 use std::{sync::Arc, time::Duration};
 
 use messaging::{
-    CommandQueue, Connection, Link, NatsSettings, RequestClient, consumer::DeadLetterBox,
+    CommandQueue, Connection, Link, NatsSettings, RequestClient, consumer::DeadLetterBox, names,
+    permissions::NOTHING,
 };
 use serde::Deserialize;
 use service_kit::{
@@ -69,6 +70,7 @@ pub async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
         return Ok(());
     };
     context.health.follow("gateway: nats", connection.link(), Link::problem);
+    context.health.follow("gateway: permissions", connection.permissions(), Option::clone);
     let client =
         |milliseconds| RequestClient::new(connection.clone(), Duration::from_millis(milliseconds));
     let gateway = Gateway {
@@ -80,6 +82,8 @@ pub async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
         tokens,
         connection,
     };
+    let sends = [names::any_command(), names::any_query()].map(|subject| (subject, NOTHING));
+    let _asking = gateway.connection.ask(sends.to_vec());
     let address = context.site.mount(routes::routes(gateway)).await?;
     tracing::info!(%address, "REST is served");
     ready.ready();

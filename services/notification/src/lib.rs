@@ -85,6 +85,7 @@ pub async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
         return Ok(());
     };
     context.health.follow("notification: nats", connection.link(), Link::problem);
+    context.health.follow("notification: permissions", connection.permissions(), Option::clone);
     context.health.follow("notification: stream", connection.reading(), Option::clone);
     context.health.follow_state("notification: history", connection.damage(), |damage| {
         history::warning(damage).map_or(State::Ready, State::Warning)

@@ -91,6 +91,7 @@ async fn run_on<D: Database>(
         return Ok(());
     };
     context.health.follow("projection: nats", connection.link(), Link::problem);
+    context.health.follow("projection: permissions", connection.permissions(), Option::clone);
     context.health.follow("projection: stream", connection.reading(), Option::clone);
     context.health.follow_state("projection: history", connection.damage(), |damage| {
         history::warning(damage).map_or(State::Ready, State::Warning)

@@ -107,6 +107,7 @@ pub async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
         return Ok(());
     };
     context.health.follow("push: nats", connection.link(), Link::problem);
+    context.health.follow("push: permissions", connection.permissions(), Option::clone);
     context.health.follow("push: stream", connection.reading(), Option::clone);
     context.health.follow_state("push: history", connection.damage(), |damage| {
         history::warning(damage).map_or(State::Ready, State::Warning)

@@ -7,10 +7,14 @@ use std::{future::Future, sync::Arc, time::Duration};
 
 use async_nats::{
     HeaderMap,
-    jetstream::{Message, consumer::pull},
+    jetstream::{
+        Message,
+        consumer::{PullConsumer, pull},
+    },
 };
-use eventsourcing::RecordedEvent;
+use eventsourcing::{RecordedEvent, StreamIdentity};
 use futures_util::StreamExt;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use self::worker::{Taken, Worker};
@@ -19,8 +23,10 @@ use super::{
     lanes::Lanes,
     redrive::{Ordered, Orders},
 };
-use crate::{Connection, Throttle};
+use crate::{Connection, Throttle, names, permissions::NOTHING};
 
+/// "I am at it", of a message in hand. Of none it means nothing.
+const PROGRESS: &[u8] = b"+WPI";
 /// Why nothing is done.
 const NOT_ACTIVE: &str = "it is another process's turn";
 
@@ -92,22 +98,20 @@ pub async fn run_reaction<R: Reaction>(
             // Of another one.
             floor = 0;
         }
-        let opened = async {
-            if !worker.is_active() {
-                return Err(NOT_ACTIVE.into());
-            }
-            let orders = Orders::listen(connection, R::NAME).await?;
-            let durable = durable::renew::<R>(connection, stream, &mut floor).await?;
-            let messages = durable.messages().await?;
-            Ok((durable, messages, orders))
+        let begun = Instant::now();
+        let opened = tokio::select! {
+            biased;
+            opened = open(connection, &worker, stream, &mut floor) => opened,
+            reason = connection.consumer_denied(begun, R::NAME) => Err(reason.into()),
         };
-        let opened: Result<_, async_nats::Error> = opened.await;
         connection.note_reading(opened.as_ref().map(|_| ()));
         let reason = match opened {
             Ok((durable, mut messages, mut orders)) => {
                 failures = 0;
                 let mut steps = Steps { connection, reader: R::NAME, reached: floor };
+                let _asking = connection.ask(needs::<R>());
                 tokio::select! {
+                    reason = connection.consumer_denied(begun, R::NAME) => reason,
                     reason = pull(&mut messages, &mut orders, &lanes, &worker, &mut steps) => reason,
                     reason = watch::watch(&durable, &mut floor, &lanes, &worker) => reason,
                     // What the server sent into the old connection comes again after a while, behind newer ones.
@@ -134,6 +138,30 @@ pub async fn run_reaction<R: Reaction>(
         }
     }
     lanes.drain().await;
+}
+
+/// Makes the durable anew, and opens it.
+async fn open<R: Reaction>(
+    connection: &Connection,
+    worker: &Worker<R>,
+    stream: StreamIdentity,
+    floor: &mut u64,
+) -> Result<(PullConsumer, pull::Stream, Orders), async_nats::Error> {
+    if !worker.is_active() {
+        return Err(NOT_ACTIVE.into());
+    }
+    let orders = Orders::listen(connection, R::NAME).await?;
+    let durable = durable::renew::<R>(connection, stream, floor).await?;
+    let messages = durable.messages().await?;
+    Ok((durable, messages, orders))
+}
+
+/// What is published to while events are consumed.
+fn needs<R: Reaction>() -> Vec<(String, &'static [u8])> {
+    vec![
+        (names::pull(names::EVENTS, R::NAME), NOTHING),
+        (names::any_acknowledgement(names::EVENTS, R::NAME), PROGRESS),
+    ]
 }
 
 /// How far the durable has gone. It leaves out what the stream has lost.

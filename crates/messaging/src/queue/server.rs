@@ -15,6 +15,7 @@ use bytes::Bytes;
 use eventsourcing::{Command, CommandEnvelope, OperationId, Reply};
 use futures_util::{FutureExt, StreamExt};
 use time::OffsetDateTime;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
@@ -27,6 +28,7 @@ use crate::{
     Connection, Throttle,
     consumer::{Backoff, lanes::Lanes},
     names::{self, header},
+    permissions::NOTHING,
     request::ServiceError,
 };
 
@@ -143,12 +145,16 @@ impl QueueServer {
             filter_subject: names::queued_commands_of(self.context),
             ..pull::Config::default()
         };
+        let begun = Instant::now();
         let jetstream = &self.connection.jetstream;
         let consumer = jetstream.create_consumer_on_stream(config, names::COMMANDS).await?;
         let mut messages = consumer.stream().max_messages_per_batch(PREFETCH).messages().await?;
         *failures = 0;
+        let pulls = vec![(names::pull(names::COMMANDS, self.context), NOTHING)];
+        let _asking = self.connection.ask(pulls);
         loop {
             let message = tokio::select! {
+                reason = self.connection.consumer_denied(begun, self.context) => return Err(reason.into()),
                 () = self.stop.cancelled() => {
                     // What was fetched ahead is for another process, now.
                     while let Some(Some(Ok(message))) = messages.next().now_or_never() {

@@ -12,7 +12,7 @@ use tokio::sync::{Notify, watch};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{EventStream, Mark, Relation};
-use crate::{Link, names};
+use crate::{Link, connection::Reading, names};
 
 /// How often one looks: a stream can be put back without a word while everybody stays connected.
 const LOOK: Duration = Duration::from_secs(1);
@@ -83,7 +83,12 @@ pub(crate) struct WatchTask {
 }
 
 impl WatchTask {
-    pub fn start(client: Client, stream: EventStream, link: watch::Receiver<Link>) -> Self {
+    pub fn start(
+        client: Client,
+        stream: EventStream,
+        link: watch::Receiver<Link>,
+        reading: Reading,
+    ) -> Self {
         let (sender, seen) = watch::channel(Seen::default());
         let nudge = Arc::new(Notify::new());
         let memory = Memory::default();
@@ -95,7 +100,7 @@ impl WatchTask {
             seen,
             nudge: nudge.clone(),
         };
-        let task = Task { client, stream, link, nudge, memory, sender };
+        let task = Task { client, stream, link, nudge, memory, sender, reading };
         Self { watch, _task: AbortOnDropHandle::new(tokio::spawn(task.run())) }
     }
 }
@@ -226,6 +231,7 @@ struct Task {
     /// The end of the stream as it was seen last, or what was read since.
     memory: Memory,
     sender: watch::Sender<Seen>,
+    reading: Reading,
 }
 
 impl Task {
@@ -251,6 +257,7 @@ impl Task {
             };
             let pause = match self.look().await {
                 Ok(identity) => {
+                    self.reading.note_missing(identity.is_none());
                     self.tell(Seen { connects, identity });
                     LOOK
                 }

@@ -33,6 +33,11 @@ pub fn pause(pids: &[u32]) {
     signal(pids, Signal::STOP);
 }
 
+/// Has processes read their configuration again.
+pub fn reload(pids: &[u32]) {
+    signal(pids, Signal::HUP);
+}
+
 fn signal(pids: &[u32], signal: Signal) {
     for pid in pids {
         let pid = Pid::from_raw(i32::try_from(*pid).expect("a pid")).expect("a pid");

@@ -21,6 +21,7 @@ mod lifecycle;
 mod metric_names;
 mod processes;
 mod projection_chaos;
+mod readiness;
 mod reading;
 mod rebuild;
 mod requests;

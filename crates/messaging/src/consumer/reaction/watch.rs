@@ -15,7 +15,7 @@ use super::{
 use crate::consumer::lanes::Lanes;
 
 /// How often the server is asked.
-const LOOK: Duration = Duration::from_secs(2);
+const LOOK: Duration = Duration::from_secs(1);
 /// How long nothing may be delivered while something waits at the server and there is room for it.
 const STALLED: Duration = Duration::from_secs(6);
 
