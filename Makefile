@@ -1,6 +1,6 @@
 # `make run` and `make test` are all that is needed; each installs what it lacks into .tools/.
 
-.PHONY: run test lint bench chaos compose-test build tools test-tools clean
+.PHONY: run test lint bench chaos edge-test compose-test build tools test-tools clean
 .DEFAULT_GOAL := help
 
 help: ## Say what there is
@@ -27,7 +27,11 @@ chaos: tools test-tools ## Kill everything, for a quarter of an hour, while comm
 	NEWSWIRE_CHAOS_COMMANDS=10000 NEWSWIRE_CHAOS_SECONDS=300 NEWSWIRE_HOSTILE_REQUESTS=100000 NEWSWIRE_DISK_ROUNDS=10 \
 		cargo test --locked --package eventsourcing --package newswire --package projection -- --nocapture --test-threads=2 chaos hostile full_disk
 
-compose-test: ## Bring up docker-compose.yml, kill and replace its containers under load; half an hour, most of it the first build
+edge-test: ## Test the configuration of the edge with a real nginx; takes seconds
+	@scripts/nginx.sh
+	@python3 scripts/edge-test
+
+compose-test: edge-test ## Bring up docker-compose.yml, kill and replace its containers under load; half an hour, most of it the first build
 	@scripts/compose-test.sh
 
 build: ## Build every binary, for use

@@ -18,6 +18,7 @@ from stack import SERVICES, Stack, run
 
 STEPS = [
     checks.article_reaches_the_socket,
+    checks.the_edge_refuses_with_problems,
     checks.nothing_secret_is_shown,
     checks.everything_is_measured,
     checks.requests_are_logged_and_probes_are_not,

@@ -1,6 +1,7 @@
 """What is done to the installation, and what has to be true then. Each check leaves a healthy installation behind."""
 
 import json
+import sys
 import threading
 import time
 import urllib.parse
@@ -8,9 +9,12 @@ import urllib.request
 import uuid
 
 from load import Listener, Load
-from stack import NAME, SERVICES, eventually, run
+from stack import NAME, PROJECT, SERVICES, eventually, run
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
+
+sys.path.append(str(PROJECT / "scripts/edge-test"))
+from refusals import wrong_refusals  # noqa: E402
 
 
 def article_reaches_the_socket(stack, client):
@@ -24,6 +28,11 @@ def article_reaches_the_socket(stack, client):
         print(f"  POST to frame: {(time.monotonic() - start) * 1000:.0f} ms")
         assert frame["type"] == "article.created" and frame["aggregate_id"] == article["id"], frame
     eventually("the article can be read", lambda: client.request("GET", f"/api/articles/{article['id']}")[0] == 200)
+
+
+def the_edge_refuses_with_problems(stack, _):
+    wrong = wrong_refusals(stack.port)
+    assert not wrong, "\n".join(wrong)
 
 
 def nothing_secret_is_shown(stack, _):
