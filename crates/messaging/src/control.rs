@@ -7,7 +7,7 @@ use futures_util::StreamExt;
 use serde::{Serialize, de::DeserializeOwned};
 use tokio_util::sync::CancellationToken;
 
-use crate::{Connection, names};
+use crate::{Connection, Throttle, names};
 
 /// How long a service may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -72,6 +72,7 @@ where
 {
     let subject = names::control(service);
     let mut requests = connection.client.queue_subscribe(subject, service.to_owned()).await?;
+    let warnings = Throttle::new();
     loop {
         let request = tokio::select! {
             () = stop.cancelled() => return Ok(()),
@@ -79,7 +80,9 @@ where
         };
         let Some(reply) = request.reply.filter(|reply| names::is_inbox(reply)) else { continue };
         let Ok(question) = serde_json::from_slice(&request.payload) else {
-            tracing::warn!(service, "a request that is none was dropped");
+            if let Some(held_back) = warnings.pass() {
+                tracing::warn!(service, held_back, "a request that is none was dropped");
+            }
             continue;
         };
         let payload = serde_json::to_vec(&answer(question).await)?;

@@ -106,6 +106,9 @@ pub async fn run_reaction<R: Reaction>(
         let reason = match opened {
             Ok((durable, mut messages, mut orders)) => {
                 failures = 0;
+                if let Some(held_back) = warnings.over() {
+                    tracing::info!(consumer = R::NAME, held_back, "reaction has its durable");
+                }
                 let mut steps = Steps { connection, reader: R::NAME, reached: floor };
                 tokio::select! {
                     reason = pull(&mut messages, &mut orders, &lanes, &worker, &mut steps) => reason,

@@ -6,7 +6,7 @@ use async_nats::{Message, RequestErrorKind, Subscriber, client::Request};
 use futures_util::StreamExt;
 use serde::{Deserialize, Serialize};
 
-use crate::{Connection, names};
+use crate::{Connection, Throttle, names};
 
 /// How long an aggregate's dead letters may take.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -15,6 +15,9 @@ const PATIENCE: Duration = Duration::from_mins(1);
 pub(crate) const BUDGET: Duration = Duration::from_secs(20);
 /// How many dead letters one order is about: a projector stands still meanwhile.
 pub(crate) const MAX_AT_ONCE: usize = 200;
+/// Held back: what each order may be the reason for.
+static NO_ORDER: Throttle = Throttle::new();
+static UNANSWERED: Throttle = Throttle::new();
 
 /// Which dead letters: those of one aggregate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -113,7 +116,11 @@ impl Orders {
                 Ok(order) if is_inbox => {
                     return Ordered { order, connection: self.connection.clone(), request };
                 }
-                _ => tracing::warn!("an order to redrive that is none was dropped"),
+                _ => {
+                    if let Some(held_back) = NO_ORDER.pass() {
+                        tracing::warn!(held_back, "an order to redrive that is none was dropped");
+                    }
+                }
             }
         }
     }
@@ -130,8 +137,10 @@ impl Ordered {
         );
         let Some(reply) = self.request.reply else { return };
         let payload = serde_json::to_vec(redriven).unwrap_or_default();
-        if let Err(error) = self.connection.client.publish(reply, payload.into()).await {
-            tracing::warn!(%error, "answering an order failed");
+        if let Err(error) = self.connection.client.publish(reply, payload.into()).await
+            && let Some(held_back) = UNANSWERED.pass()
+        {
+            tracing::warn!(%error, held_back, "answering an order failed");
         }
     }
 }

@@ -156,7 +156,7 @@ async fn without_a_service_or_a_server_the_answer_comes_at_once() {
     server.kill();
     test_support::eventually("the client to notice", || async {
         match client.send(create()).await {
-            Err(RequestError::NoService { .. }) => Some(()),
+            Err(RequestError::NotConnected { .. }) => Some(()),
             _ => None,
         }
     })
