@@ -21,6 +21,7 @@ mod lifecycle;
 mod metric_names;
 mod processes;
 mod projection_chaos;
+mod quiet;
 mod reading;
 mod rebuild;
 mod requests;
