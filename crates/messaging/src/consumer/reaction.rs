@@ -106,9 +106,7 @@ pub async fn run_reaction<R: Reaction>(
         let reason = match opened {
             Ok((durable, mut messages, mut orders)) => {
                 failures = 0;
-                if let Some(held_back) = warnings.over() {
-                    tracing::info!(consumer = R::NAME, held_back, "reaction has its durable");
-                }
+                note_open(R::NAME, &warnings);
                 let mut steps = Steps { connection, reader: R::NAME, reached: floor };
                 tokio::select! {
                     reason = pull(&mut messages, &mut orders, &lanes, &worker, &mut steps) => reason,
@@ -137,6 +135,12 @@ pub async fn run_reaction<R: Reaction>(
         }
     }
     lanes.drain().await;
+}
+
+fn note_open(consumer: &str, warnings: &Throttle) {
+    if let Some(held_back) = warnings.over() {
+        tracing::info!(consumer, held_back, "reaction has its durable");
+    }
 }
 
 /// How far the durable has gone. It leaves out what the stream has lost.
