@@ -15,6 +15,7 @@ pub mod history;
 pub mod lease;
 pub mod names;
 pub mod queue;
+mod refused;
 pub mod request;
 pub mod server;
 mod snapshots;

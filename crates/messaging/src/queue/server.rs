@@ -12,7 +12,7 @@ use async_nats::{
     },
 };
 use bytes::Bytes;
-use eventsourcing::{Command, CommandEnvelope, OperationId, Reply};
+use eventsourcing::{Command, CommandEnvelope, OperationId, Reply, object};
 use futures_util::{FutureExt, StreamExt};
 use time::OffsetDateTime;
 use tokio_util::sync::CancellationToken;
@@ -87,7 +87,7 @@ impl QueueServer {
         Fut: Future<Output = Result<Reply<C::Output>, ServiceError>> + Send + 'static,
     {
         let read = move |server: &Self, message: &Message| {
-            let mut command: CommandEnvelope<C> = serde_json::from_slice(&message.payload).ok()?;
+            let mut command: CommandEnvelope<C> = object::read(&message.payload).ok()?;
             let headers = message.headers.as_ref();
             command.traceparent = headers
                 .and_then(|headers| headers.get(header::TRACEPARENT))

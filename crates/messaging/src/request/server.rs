@@ -9,7 +9,7 @@ use eventsourcing::{
     Command, CommandEnvelope, Query, QueryEnvelope, QueryReply, Refusal, RefusalKind, Reply, object,
 };
 use futures_util::{FutureExt, StreamExt};
-use serde::{Serialize, de::DeserializeOwned};
+use serde::Serialize;
 use tokio::sync::Semaphore;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::Instrument;
@@ -81,7 +81,7 @@ impl RequestServer {
         self.serve(C::VERB, subject, move |payload, traceparent| {
             let (handler, turns) = (handler.clone(), turns.clone());
             async move {
-                let mut command: CommandEnvelope<C> = match decode(&payload) {
+                let mut command: CommandEnvelope<C> = match object::read(&payload) {
                     Ok(command) => command,
                     Err(error) => return encode(&Reply::<C::Output>::Refused(malformed(&error))),
                 };
@@ -112,7 +112,7 @@ impl RequestServer {
         self.serve(Q::NAME, subject, move |payload, traceparent| {
             let handler = handler.clone();
             async move {
-                let mut query: QueryEnvelope<Q> = match decode(&payload) {
+                let mut query: QueryEnvelope<Q> = match object::read(&payload) {
                     Ok(query) => query,
                     Err(error) => {
                         return encode(&QueryReply::<Q::Answer>::Refused(malformed(&error)));
@@ -269,13 +269,6 @@ fn fitting(reply: Bytes, max_payload: usize) -> Result<Bytes, ServiceError> {
         tracing::error!(length, max_payload, held_back, "a reply is too large to be sent");
     }
     Err(ServiceError::Internal)
-}
-
-/// What was sent to us, which is an object.
-fn decode<T: DeserializeOwned>(payload: &[u8]) -> Result<T, serde_json::Error> {
-    let mut json = serde_json::Deserializer::from_slice(payload);
-    let request = object::deserialize(&mut json)?;
-    json.end().map(|()| request)
 }
 
 fn encode(reply: &impl Serialize) -> Result<Bytes, ServiceError> {

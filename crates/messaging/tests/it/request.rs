@@ -131,7 +131,8 @@ async fn a_malformed_command_is_refused() {
     let command = serde_json::to_value(create()).expect("JSON");
     let mut members: Vec<_> =
         ["id", "actor", "correlation_id"].map(|name| command[name].clone()).into();
-    members.extend([json!(null), command["issued_at"].clone(), json!(null)]);
+    members.extend([json!(null), json!([]), json!([])]);
+    members.extend([command["issued_at"].clone(), json!(null)]);
     members.push(command["data"].clone());
     let mut list = command.clone();
     list["data"] = json!(["T", "C", null, []]);
