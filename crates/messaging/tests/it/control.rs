@@ -49,7 +49,7 @@ async fn ask(client: &async_nats::Client, subject: &str, payload: &str) -> (Stri
 async fn a_question_is_an_object_without_unknown_members_or_it_is_refused_with_the_reason() {
     let server = NatsServer::provisioned().await;
     let (connection, stop) = (server.connect("projection").await, CancellationToken::new());
-    let served = {
+    let serving = {
         let stop = stop.clone();
         tokio::spawn(async move {
             let answer = |question: Question| async move { format!("{question:?}") };
@@ -88,7 +88,7 @@ async fn a_question_is_an_object_without_unknown_members_or_it_is_refused_with_t
     let said = "projection does not understand the question; is it of another release? invalid type: sequence";
     assert!(error.to_string().starts_with(said), "{error}");
     stop.cancel();
-    served.await.expect("no panic").expect("an orderly end");
+    serving.await.expect("no panic").expect("an orderly end");
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ mod cluster;
 mod conditional;
 mod dead;
 mod dead_over_http;
+mod dead_refused;
 mod deployment;
 mod foreign;
 mod full_disk;
