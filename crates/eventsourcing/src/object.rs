@@ -4,8 +4,18 @@ use std::{fmt, marker::PhantomData};
 
 use serde::{
     Deserialize, Deserializer,
-    de::{MapAccess, Visitor, value::MapAccessDeserializer},
+    de::{DeserializeOwned, MapAccess, Visitor, value::MapAccessDeserializer},
 };
+
+/// Reads the whole of a message.
+///
+/// # Errors
+/// It is no object, not the one of a `T`, or goes on after its end.
+pub fn read<T: DeserializeOwned>(text: &[u8]) -> Result<T, serde_json::Error> {
+    let mut json = serde_json::Deserializer::from_slice(text);
+    let value = deserialize(&mut json)?;
+    json.end().map(|()| value)
+}
 
 /// Reads an object; for `#[serde(deserialize_with)]` and for the whole of a message.
 ///

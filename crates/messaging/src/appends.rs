@@ -25,7 +25,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{Connection, event_store::is_conflict, names};
+use crate::{Connection, Throttle, event_store::is_conflict, names};
 
 /// How long an append may wait while nothing at all is acknowledged.
 const STALLED: Duration = Duration::from_secs(1);
@@ -45,13 +45,15 @@ pub struct Appends {
     /// When an append was acknowledged last.
     acknowledged: Mutex<Instant>,
     problem: watch::Sender<Option<String>>,
+    /// Held back: a store that takes some and not others opens the breaker again and again.
+    outages: Throttle,
 }
 
 impl Appends {
     /// Takes the store for able until an append shows otherwise.
     pub(crate) fn new(connection: Connection) -> Arc<Self> {
         let (acknowledged, problem) = (Mutex::new(Instant::now()), watch::Sender::new(None));
-        Arc::new(Self { connection, acknowledged, problem })
+        Arc::new(Self { connection, acknowledged, problem, outages: Throttle::new() })
     }
 
     /// Why nothing can be appended, and the changes of that.
@@ -129,8 +131,10 @@ impl Appends {
 
     fn acknowledge(&self) {
         *self.acknowledged.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
-        if self.problem.send_if_modified(|problem| problem.take().is_some()) {
-            tracing::info!("the event store takes appends again");
+        if self.problem.send_if_modified(|problem| problem.take().is_some())
+            && let Some(held_back) = self.outages.over()
+        {
+            tracing::info!(held_back, "the event store takes appends again");
         }
     }
 
@@ -144,10 +148,13 @@ impl Appends {
         });
         if opened {
             metrics::counter!("append_outages_total").increment(1);
-            tracing::error!(
-                reason,
-                "the event store takes no appends: commands are refused until a write succeeds"
-            );
+            if let Some(held_back) = self.outages.pass() {
+                tracing::error!(
+                    reason,
+                    held_back,
+                    "the event store takes no appends: commands are refused until a write succeeds"
+                );
+            }
             tokio::spawn(self.clone().probe_until_able(subject.to_owned()));
         }
     }

@@ -385,7 +385,11 @@ fn note(event: &Event, service: &str, changes: &watch::Sender<Link>, denials: &D
             changes.send_modify(|link| {
                 *link = Link { connected: true, connects: link.connects + 1, closed: false };
             });
-            tracing::info!("NATS connected");
+            let is_first = changes.borrow().connects == 1;
+            let held_back = AWAY.over();
+            if is_first || held_back.is_some() {
+                tracing::info!(held_back, "NATS connected");
+            }
         }
         Event::Disconnected => {
             measure_link(service, false);

@@ -3,11 +3,12 @@
 use std::{future::Future, time::Duration};
 
 use async_nats::{RequestErrorKind, client::Request};
+use eventsourcing::object;
 use futures_util::StreamExt;
 use serde::{Serialize, de::DeserializeOwned};
 use tokio_util::sync::CancellationToken;
 
-use crate::{Connection, names};
+use crate::{Connection, Throttle, names, refused};
 
 /// How long a service may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -21,6 +22,14 @@ pub enum ControlError {
     /// It said nothing in time.
     #[error("{0} did not answer in time")]
     TimedOut(String),
+    /// It does not understand the question.
+    #[error("{service} does not understand the question; is it of another release? {reason}")]
+    Refused {
+        /// The service.
+        service: String,
+        /// What its parser said.
+        reason: String,
+    },
     /// It said something else than expected.
     #[error("the answer of {service} cannot be read: {reason}")]
     Malformed {
@@ -51,10 +60,14 @@ pub async fn ask<Q: Serialize, A: DeserializeOwned>(
         RequestErrorKind::NoResponders => ControlError::NotRunning(service.to_owned()),
         _ => ControlError::TimedOut(service.to_owned()),
     })?;
+    if let Some(reason) = refused::reason(&answer) {
+        return Err(ControlError::Refused { service: service.to_owned(), reason });
+    }
     serde_json::from_slice(&answer.payload).map_err(malformed)
 }
 
-/// Answers the questions to `service`, one after the other, until `stop`. Replicas share them.
+/// Answers the questions to `service`, one after the other, until `stop`. Replicas share them. A question is an object; what is
+/// none, or none of `Q`, is refused.
 ///
 /// # Errors
 /// The connection ended.
@@ -72,15 +85,22 @@ where
 {
     let subject = names::control(service);
     let mut requests = connection.client.queue_subscribe(subject, service.to_owned()).await?;
+    let warnings = Throttle::new();
     loop {
         let request = tokio::select! {
             () = stop.cancelled() => return Ok(()),
             request = requests.next() => request.ok_or("the subscription ended")?,
         };
         let Some(reply) = request.reply.filter(|reply| names::is_inbox(reply)) else { continue };
-        let Ok(question) = serde_json::from_slice(&request.payload) else {
-            tracing::warn!(service, "a request that is none was dropped");
-            continue;
+        let question = match object::read(&request.payload) {
+            Ok(question) => question,
+            Err(error) => {
+                if let Some(held_back) = warnings.pass() {
+                    tracing::warn!(service, held_back, "a request that is none was refused");
+                }
+                refused::answer(connection, reply, &error).await?;
+                continue;
+            }
         };
         let payload = serde_json::to_vec(&answer(question).await)?;
         connection.client.publish(reply, payload.into()).await?;

@@ -343,6 +343,9 @@ impl FeedReader {
             match self.feed.open(self.position).await {
                 Ok(messages) => {
                     (self.messages, self.delivered, self.connects) = (messages, 0, connects);
+                    if let Some(held_back) = FAILED.over() {
+                        tracing::info!(held_back, "the feed is open again");
+                    }
                     return;
                 }
                 Err(error) => {

@@ -16,6 +16,7 @@ pub mod lease;
 pub mod names;
 pub mod permissions;
 pub mod queue;
+mod refused;
 pub mod request;
 pub mod server;
 mod snapshots;

@@ -30,6 +30,12 @@ use crate::{
 };
 
 const COMMANDS: &str = "article_commands_total";
+/// Held back: what each command may be the reason for.
+static GAPS: Throttle = Throttle::new();
+static REPLACED: Throttle = Throttle::new();
+static AWAY: Throttle = Throttle::new();
+static CONTENDED: Throttle = Throttle::new();
+static BROKEN: Throttle = Throttle::new();
 
 type Executors = Arc<PerStream<Executor<Article, Store, JetStreamSnapshots>>>;
 
@@ -144,11 +150,14 @@ where
         Err(ExecuteError::Corrupt(gap @ DecodeError::Gap { .. })) => {
             metrics::counter!("history_gaps_total", "reader" => NAME).increment(1);
             let id = command.aggregate_id();
-            tracing::error!(
-                article.id = %id,
-                %gap,
-                "events of an article are missing from the stream: restore it from a backup (newswire verify lists what is missing)"
-            );
+            if let Some(held_back) = GAPS.pass() {
+                tracing::error!(
+                    article.id = %id,
+                    %gap,
+                    held_back,
+                    "events of an article are missing from the stream: restore it from a backup (newswire verify lists what is missing)"
+                );
+            }
             let subject = EventSubject(StreamId::new(CONTEXT, id)).to_string();
             executors.connection().suspect(NAME, Suspicion::Aggregate(subject));
             Reply::Refused(history_damaged())
@@ -156,7 +165,9 @@ where
         Err(error) => return Err(failed(error)),
     };
     if !executors.is_still(stream).await {
-        tracing::error!(%stream, "the stream was replaced under a command");
+        if let Some(held_back) = REPLACED.pass() {
+            tracing::error!(%stream, held_back, "the stream was replaced under a command");
+        }
         return Err(ServiceError::OutcomeUnknown);
     }
     match reply {
@@ -173,6 +184,9 @@ where
                 repeated = accepted.repeated,
                 "command accepted"
             );
+            if let Some(held_back) = AWAY.over() {
+                tracing::info!(held_back, "commands are executed again");
+            }
             let view = accepted.state.view().cloned().ok_or(ServiceError::Internal)?;
             let accepted = Accepted { stream: Some(stream), ..accepted };
             Ok(Reply::Accepted(accepted.map(|_| view)))
@@ -188,11 +202,13 @@ fn history_damaged() -> Refusal {
 
 /// What the sender hears of `error`, which is logged.
 fn failed(error: ExecuteError) -> ServiceError {
-    static AWAY: Throttle = Throttle::new();
     let answer = service_error(&error);
-    let is_away = matches!(answer, ServiceError::Unavailable | ServiceError::DeadlineExceeded);
-    let held_back = if is_away { AWAY.pass() } else { Some(0) };
-    if let Some(held_back) = held_back {
+    let kind = match answer {
+        ServiceError::Contended => &CONTENDED,
+        ServiceError::Internal => &BROKEN,
+        _ => &AWAY,
+    };
+    if let Some(held_back) = kind.pass() {
         let error = format!("{:#}", anyhow::Error::from(error));
         tracing::error!(error, held_back, "command failed");
     }

@@ -13,7 +13,7 @@ use contracts::article::{ArticleRefusal, GetArticleAt, GetHistory};
 use eventsourcing::{
     AggregateId, Answer, EventStore, LoadError, Query, QueryEnvelope, QueryReply, Refusal,
 };
-use messaging::{Connection, RequestServer, ServiceError};
+use messaging::{Connection, RequestServer, ServiceError, Throttle};
 use tokio::{sync::Semaphore, time::timeout};
 
 use self::{bookmarks::Bookmarks, past::Past};
@@ -27,6 +27,10 @@ const MAX_WAITING: usize = 64;
 const PATIENCE: Duration = Duration::from_secs(5);
 /// An article with fewer events is read again as quickly as it is remembered.
 const WORTH_A_BOOKMARK: u64 = 64;
+/// Held back: what each query may be the reason for.
+static CROWDED: Throttle = Throttle::new();
+static LATE: Throttle = Throttle::new();
+static FAILED: Throttle = Throttle::new();
 
 /// How a query is answered from the events of its article, of which there is at least one.
 trait FromEvents: Query {
@@ -124,7 +128,9 @@ impl<S: EventStore> Reader<S> {
         query: &QueryEnvelope<Q>,
     ) -> Result<QueryReply<Q::Answer>, ServiceError> {
         let Ok(_place) = self.places.try_acquire() else {
-            tracing::warn!("too many ask about the past");
+            if let Some(held_back) = CROWDED.pass() {
+                tracing::warn!(held_back, "too many ask about the past");
+            }
             return Err(ServiceError::Unavailable);
         };
         let reading = async {
@@ -132,18 +138,25 @@ impl<S: EventStore> Reader<S> {
             self.answer(query).await
         };
         let Ok(answer) = timeout(PATIENCE, reading).await else {
-            tracing::warn!("a query about the past took too long");
+            if let Some(held_back) = LATE.pass() {
+                tracing::warn!(held_back, "a query about the past took too long");
+            }
             return Err(ServiceError::DeadlineExceeded);
         };
         match answer {
-            Ok(answer) => Ok(QueryReply::Answered(answer)),
+            Ok(answer) => {
+                if let Some(held_back) = FAILED.over() {
+                    tracing::info!(held_back, "queries about the past are answered again");
+                }
+                Ok(QueryReply::Answered(answer))
+            }
             Err(Fault::Refused(refusal)) => Ok(QueryReply::Refused(refusal)),
             Err(error) => {
                 let answer = service_error(&error);
-                tracing::error!(
-                    error = format!("{:#}", anyhow::Error::from(error)),
-                    "query failed"
-                );
+                if let Some(held_back) = FAILED.pass() {
+                    let error = format!("{:#}", anyhow::Error::from(error));
+                    tracing::error!(error, held_back, "a query about the past failed");
+                }
                 Err(answer)
             }
         }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::response::{IntoResponse, Response};
 use eventsourcing::{Accepted, Command, CommandEnvelope};
-use messaging::{EnqueueError, RequestError, ServiceError};
+use messaging::{RequestError, ServiceError};
 use service_kit::Problem;
 use time::OffsetDateTime;
 
@@ -30,16 +30,8 @@ pub(crate) async fn dispatch<C: Command>(
     if tried && let Some(outcome) = within(gateway, &command, patience).await {
         return reply::accepted(outcome).map(|outcome| accepted(&outcome));
     }
-    match gateway.queue.enqueue(command).await {
-        Ok(operation) => {
-            Ok(operations::accepted(&operation, prefer.applied(patience)).into_response())
-        }
-        // The attempt before may have happened.
-        Err(EnqueueError::Unavailable(_)) if tried => {
-            Err(reply::outcome_unknown("neither the service nor the queue answered"))
-        }
-        Err(error) => Err(reply::not_enqueued(error)),
-    }
+    let operation = reply::enqueued(gateway.queue.enqueue(command).await, tried)?;
+    Ok(operations::accepted(&operation, prefer.applied(patience)).into_response())
 }
 
 /// The outcome of `command` if there is one within `patience`.
@@ -54,7 +46,11 @@ async fn within<C: Command>(
     let outcome = tokio::time::timeout(patience, gateway.commands.send(command)).await.ok()?;
     match outcome {
         // What a later attempt may get past.
-        Err(RequestError::NoService { .. } | RequestError::TimedOut { .. }) => None,
+        Err(
+            RequestError::NotConnected { .. }
+            | RequestError::NoService { .. }
+            | RequestError::TimedOut { .. },
+        ) => None,
         Err(RequestError::Service { error, .. }) if error != ServiceError::Internal => None,
         outcome => Some(outcome),
     }

@@ -1,29 +1,29 @@
-//! What comes back over NATS as an HTTP response. The one place where refusals and errors get a status.
+//! What comes back over NATS as an HTTP response. The one place where refusals get a status.
+
+mod failure;
 
 use std::{borrow::Cow, fmt::Display};
 
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::AppendHeaders;
 use eventsourcing::{
-    Accepted, Answer, FieldError, QueryReply, Refusal, RefusalKind, Reply, StoreError,
-    StreamIdentity,
+    Accepted, Answer, FieldError, QueryReply, Refusal, RefusalKind, Reply, StreamIdentity,
 };
-use messaging::{EnqueueError, RequestError, ServiceError, Throttle};
+use messaging::RequestError;
 use service_kit::Problem;
 
+use self::failure::{ARTICLES, HISTORY, READ_MODEL, Source};
+pub(crate) use self::failure::{enqueued, letters, operations};
 use crate::request::{POSITION, STREAM};
 
-/// Held back: what goes on while something is away.
-static FAILED: Throttle = Throttle::new();
 /// Says that the response is the outcome of an earlier request with the same `Idempotency-Key`.
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
 /// The acceptance of a command, or the problem with it.
 pub(crate) fn accepted<T>(reply: Result<Reply<T>, RequestError>) -> Result<Accepted<T>, Problem> {
-    match reply {
-        Ok(Reply::Accepted(accepted)) => Ok(accepted),
-        Ok(Reply::Refused(refusal)) => Err(refused(refusal)),
-        Err(error) => Err(failed(&error)),
+    match failure::note(&ARTICLES, reply).map_err(|error| failure::not_written(&error))? {
+        Reply::Accepted(accepted) => Ok(accepted),
+        Reply::Refused(refusal) => Err(refused(refusal)),
     }
 }
 
@@ -31,22 +31,21 @@ pub(crate) fn accepted<T>(reply: Result<Reply<T>, RequestError>) -> Result<Accep
 pub(crate) fn answered<T>(
     reply: Result<QueryReply<T>, RequestError>,
 ) -> Result<Answer<T>, Problem> {
-    answered_from("the read model", reply)
+    answered_from(&READ_MODEL, reply)
 }
 
 /// The answer to a query about the past, or the problem with it.
 pub(crate) fn told<T>(reply: Result<QueryReply<T>, RequestError>) -> Result<Answer<T>, Problem> {
-    answered_from("the event store", reply)
+    answered_from(&HISTORY, reply)
 }
 
 fn answered_from<T>(
-    what: &str,
+    source: &Source,
     reply: Result<QueryReply<T>, RequestError>,
 ) -> Result<Answer<T>, Problem> {
-    match reply {
-        Ok(QueryReply::Answered(answer)) => Ok(answer),
-        Ok(QueryReply::Refused(refusal)) => Err(refused(refusal)),
-        Err(error) => Err(not_read(what, &error)),
+    match failure::note(source, reply).map_err(|error| failure::not_read(source, &error))? {
+        QueryReply::Answered(answer) => Ok(answer),
+        QueryReply::Refused(refusal) => Err(refused(refusal)),
     }
 }
 
@@ -128,109 +127,4 @@ pub(crate) fn refused(refusal: Refusal) -> Problem {
         }
     }
     problem
-}
-
-/// 503 when the command is not in the queue, 504 when nobody knows.
-pub(crate) fn not_enqueued(error: EnqueueError) -> Problem {
-    match error {
-        EnqueueError::Refused(refusal) => refused(refusal),
-        EnqueueError::Unknown(error) => {
-            if let Some(held_back) = FAILED.pass() {
-                tracing::warn!(error = ?error, held_back, "putting a command into the queue had no answer");
-            }
-            outcome_unknown("the queue did not answer")
-        }
-        EnqueueError::Unavailable(error) => unreachable(&error),
-    }
-}
-
-/// 503: the queue cannot be reached.
-pub(crate) fn unreachable(error: &StoreError) -> Problem {
-    if let Some(held_back) = FAILED.pass() {
-        tracing::warn!(error = ?error, held_back, "the command queue cannot be reached");
-    }
-    let detail = "the command queue cannot be reached; nothing was changed";
-    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail).retry_after(1)
-}
-
-/// 504: it happened or not.
-pub(crate) fn outcome_unknown(what: &str) -> Problem {
-    let detail = format!("{what}; a repeat with the same Idempotency-Key tells what happened");
-    Problem::new(StatusCode::GATEWAY_TIMEOUT, "outcome-unknown", detail).retry_after(1)
-}
-
-fn unavailable(code: &'static str, detail: impl Into<String>) -> Problem {
-    Problem::new(StatusCode::SERVICE_UNAVAILABLE, code, detail).retry_after(1)
-}
-
-fn timeout(code: &'static str, detail: impl Into<String>) -> Problem {
-    Problem::new(StatusCode::GATEWAY_TIMEOUT, code, detail).retry_after(1)
-}
-
-/// A read that was to come from `what`. It has no outcome to speak of.
-fn not_read(what: &str, error: &RequestError) -> Problem {
-    if let Some(held_back) = FAILED.pass() {
-        tracing::warn!(%error, held_back, "request over NATS failed");
-    }
-    let late = || format!("{what} did not answer in time");
-    match error {
-        RequestError::NoService { .. } => {
-            unavailable("service-unavailable", "the service for this is not running")
-        }
-        RequestError::TimedOut { .. } => timeout("timeout", late()),
-        RequestError::Service { error, .. } => match error {
-            ServiceError::Unavailable => {
-                unavailable("unavailable", format!("{what} is not available"))
-            }
-            ServiceError::DeadlineExceeded => timeout("deadline-exceeded", late()),
-            error => service_failed(*error),
-        },
-        RequestError::Malformed { .. } => Problem::internal(),
-    }
-}
-
-/// A write.
-fn failed(error: &RequestError) -> Problem {
-    if let Some(held_back) = FAILED.pass() {
-        tracing::warn!(%error, held_back, "request over NATS failed");
-    }
-    match error {
-        RequestError::NoService { .. } => unavailable(
-            "service-unavailable",
-            "the service for this is not running; nothing was changed",
-        ),
-        RequestError::TimedOut { .. } => outcome_unknown("no answer in time"),
-        RequestError::Service { error, .. } => service_failed(*error),
-        RequestError::Malformed { .. } => Problem::internal(),
-    }
-}
-
-fn service_failed(error: ServiceError) -> Problem {
-    match error {
-        ServiceError::Unavailable => {
-            unavailable("unavailable", "the event store takes no writes now; nothing was changed")
-        }
-        ServiceError::ProjectionBehind => unavailable(
-            "projection-behind",
-            "the read model has not reached the position that was asked for",
-        ),
-        ServiceError::AnotherStream => unavailable(
-            "read-model-of-another-stream",
-            "the read model was made from another stream of events: it answers once it is rebuilt",
-        ),
-        ServiceError::Contended => {
-            unavailable("contended", "others keep changing this; nothing was changed")
-        }
-        ServiceError::InFlight => Problem::new(
-            StatusCode::CONFLICT,
-            "request-in-flight",
-            "a request with the same Idempotency-Key is being worked on",
-        )
-        .retry_after(1),
-        ServiceError::DeadlineExceeded => {
-            unavailable("deadline-exceeded", "the request came too late; nothing was changed")
-        }
-        ServiceError::OutcomeUnknown => outcome_unknown("the store did not answer"),
-        ServiceError::Internal => Problem::internal(),
-    }
 }

@@ -8,6 +8,7 @@ use std::{
 use contracts::article::{ArticleEvent, CONTEXT};
 use eventsourcing::{EventId, RecordedEvent};
 use messaging::{
+    Throttle,
     consumer::{Outcome, Reaction},
     lease::Turn,
 };
@@ -22,6 +23,8 @@ use crate::{
 
 /// Events whose author has no mail address.
 const UNADDRESSED: &str = "notification_unaddressed_total";
+/// Held back: one author may write much.
+static NO_ADDRESS: Throttle = Throttle::new();
 
 /// Tells authors what happens to their articles.
 #[derive(Debug)]
@@ -91,7 +94,10 @@ impl Notifier {
     async fn notify(&self, event: &RecordedEvent, article: &ArticleEvent) -> Result<(), Outcome> {
         let Some(to) = self.composer.author(article) else {
             counter!(UNADDRESSED).increment(1);
-            tracing::warn!(article.id = %event.aggregate_id, "the author has no mail address");
+            if let Some(held_back) = NO_ADDRESS.pass() {
+                let id = event.aggregate_id;
+                tracing::warn!(article.id = %id, held_back, "the author has no mail address");
+            }
             return Ok(());
         };
         let message = self

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use messaging::{
-    Connection,
+    Connection, Throttle,
     consumer::{ConsumerError, run_projector},
 };
 use tokio_util::sync::CancellationToken;
@@ -54,7 +54,8 @@ struct Writer<'a, D: Database> {
 
 impl<D: Database> Writer<'_, D> {
     async fn write(&self, holder: Uuid, stop: &CancellationToken) {
-        let claim = Claim { database: self.live.database(), follower: self.follower, holder };
+        let (database, failures) = (self.live.database(), Throttle::new());
+        let claim = Claim { database, follower: self.follower, holder, failures };
         while let Some(epoch) = claim.acquire(stop).await {
             tracing::info!(epoch, "this replica writes the read model");
             let lost = stop.child_token();
@@ -73,7 +74,7 @@ impl<D: Database> Writer<'_, D> {
     /// Keeps what is live up to date, whichever that is, until `lost`; what is of another stream is rebuilt.
     async fn work(&self, epoch: i64, lost: &CancellationToken) {
         let projector = ArticleProjector::new(self.live.clone(), epoch);
-        let mut told = None;
+        let (mut told, warnings) = (None, Throttle::new());
         loop {
             writable(self.live, self.follower).await;
             let number = self.live.current().number;
@@ -90,7 +91,11 @@ impl<D: Database> Writer<'_, D> {
                 match control::begin(self.live.database(), false, false).await {
                     Ok(Ok(())) => tracing::error!(%stream, "the read model is rebuilt by itself"),
                     Ok(Err(reason)) => tracing::debug!(reason, "no rebuild was begun"),
-                    Err(error) => tracing::warn!(%error, "beginning a rebuild failed"),
+                    Err(error) => {
+                        if let Some(held_back) = warnings.pass() {
+                            tracing::warn!(%error, held_back, "beginning a rebuild failed");
+                        }
+                    }
                 }
             }
             tokio::select! {
@@ -104,9 +109,8 @@ impl<D: Database> Writer<'_, D> {
 
 /// Waits until it is known which generation is live, and that this code may write it.
 async fn writable<D: Database>(live: &Live<D>, follower: &Follower<D>) {
-    // Whoever had the lease before may have switched a moment ago.
-    while let Err(error) = follower.look().await {
-        tracing::warn!(%error, "reading the catalog of generations failed");
+    // Whoever had the lease before may have switched a moment ago. What is wrong the follower tells.
+    while follower.look().await.is_err() {
         tokio::time::sleep(QUESTION).await;
     }
     live.ours().await;
@@ -117,6 +121,8 @@ struct Claim<'a, D: Database> {
     database: &'a D,
     follower: &'a Follower<D>,
     holder: Uuid,
+    /// Held back: it is asked for every moment.
+    failures: Throttle,
 }
 
 impl<D: Database> Claim<'_, D> {
@@ -129,7 +135,21 @@ impl<D: Database> Claim<'_, D> {
             self.database.release(self.holder).await?;
             Ok(None)
         };
-        tokio::time::timeout(RENEWAL, asked).await.unwrap_or(Err(DatabaseError::PoolTimedOut))
+        let answer = tokio::time::timeout(RENEWAL, asked).await;
+        let answer = answer.unwrap_or(Err(DatabaseError::PoolTimedOut));
+        match &answer {
+            Ok(_) => {
+                if let Some(held_back) = self.failures.over() {
+                    tracing::info!(held_back, "the lease can be asked for again");
+                }
+            }
+            Err(error) => {
+                if let Some(held_back) = self.failures.pass() {
+                    tracing::warn!(%error, held_back, "asking for the lease failed");
+                }
+            }
+        }
+        answer
     }
 
     /// Waits for the lease; `None` after `stop`.
@@ -139,7 +159,8 @@ impl<D: Database> Claim<'_, D> {
             match commits.note(Step::Lease, self.ask().await) {
                 Ok(Some(epoch)) => return Some(epoch),
                 Ok(None) => commits.not_ours(),
-                Err(error) => tracing::warn!(%error, "asking for the lease failed"),
+                // It is told.
+                Err(_) => {}
             }
             tokio::select! {
                 () = stop.cancelled() => {}
@@ -167,7 +188,8 @@ impl<D: Database> Claim<'_, D> {
                     tracing::warn!(%error, epoch, "the lease has ended");
                     return lost.cancel();
                 }
-                Err(error) => tracing::warn!(%error, "renewing the lease failed"),
+                // It is told.
+                Err(_) => {}
             }
         }
     }

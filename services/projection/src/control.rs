@@ -21,10 +21,10 @@ pub const PROJECTION: &str = "articles";
 
 /// What is asked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "action", rename_all = "lowercase")]
+#[serde(tag = "action", rename_all = "lowercase", deny_unknown_fields)]
 pub enum Question {
     /// How things are.
-    Status,
+    Status {},
     /// Fill a new generation beside the live one, which it then replaces.
     Rebuild {
         /// Which projection.
@@ -35,11 +35,11 @@ pub enum Question {
         verify: bool,
     },
     /// Let the generation that is held go live.
-    Promote,
+    Promote {},
     /// Bring the previous generation up to date, and let it go live.
-    Rollback,
+    Rollback {},
     /// Give the generation up that is being built.
-    Cancel,
+    Cancel {},
 }
 
 /// The answer.
@@ -122,16 +122,16 @@ struct Desk<D: Database> {
 impl<D: Database> Desk<D> {
     async fn answer(&self, question: Question) -> anyhow::Result<Result<Status, String>> {
         let done = match question {
-            Question::Status => Ok(()),
+            Question::Status {} => Ok(()),
             Question::Rebuild { name, .. } if name != PROJECTION => {
                 Err(format!("there is no projection {name}; there is {PROJECTION}"))
             }
             Question::Rebuild { hold, verify, .. } => {
                 begin(self.live.database(), hold, verify).await?
             }
-            Question::Promote => self.promote().await?,
-            Question::Rollback => self.rollback().await?,
-            Question::Cancel => self.cancel().await?,
+            Question::Promote {} => self.promote().await?,
+            Question::Rollback {} => self.rollback().await?,
+            Question::Cancel {} => self.cancel().await?,
         };
         match done {
             Ok(()) => Ok(Ok(self.status().await?)),

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use messaging::Connection;
+use messaging::{Connection, Throttle};
 use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -28,6 +28,8 @@ pub(crate) struct Follower<D: Database> {
     generations: watch::Sender<Arc<Vec<Generation>>>,
     /// Why the database could not be read, if it could not.
     problem: watch::Sender<Option<String>>,
+    /// Held back: the catalog is looked at every moment.
+    failures: Throttle,
 }
 
 impl<D: Database> Follower<D> {
@@ -36,6 +38,7 @@ impl<D: Database> Follower<D> {
             live,
             generations: watch::Sender::new(Arc::default()),
             problem: watch::Sender::new(None),
+            failures: Throttle::new(),
         }
     }
 
@@ -53,11 +56,24 @@ impl<D: Database> Follower<D> {
     pub(crate) async fn run(&self, stop: &CancellationToken) {
         while !stop.is_cancelled() {
             let problem = self.look().await.err().map(|error| error.to_string());
+            match &problem {
+                None => {
+                    if let Some(held_back) = self.failures.over() {
+                        tracing::info!(held_back, "the catalog of generations is read again");
+                    }
+                }
+                Some(error) => {
+                    if let Some(held_back) = self.failures.pass() {
+                        tracing::warn!(
+                            error,
+                            held_back,
+                            "reading the catalog of generations failed"
+                        );
+                    }
+                }
+            }
             self.problem.send_if_modified(|before| {
                 let is_news = *before != problem;
-                if let Some(error) = problem.as_ref().filter(|_| is_news) {
-                    tracing::warn!(error, "reading the catalog of generations failed");
-                }
                 *before = problem;
                 is_news
             });
@@ -117,10 +133,8 @@ impl<D: Database> Follower<D> {
                 if let Err(error) = handle.await {
                     self.fail(generation.number, &error.to_string()).await;
                 }
-                // What was seen before is out of date.
-                if let Err(error) = self.look().await {
-                    tracing::warn!(%error, "reading the catalog of generations failed");
-                }
+                // What was seen before is out of date. An error shows in the next look of `run`.
+                let _ = self.look().await;
                 tokio::select! {
                     () = lost.cancelled() => return,
                     () = tokio::time::sleep(POLL) => continue,
@@ -136,8 +150,10 @@ impl<D: Database> Follower<D> {
     async fn fail(&self, number: i32, reason: &str) {
         let database = self.live.database();
         let failed = database.change(number, State::Building, State::Failed, Some(reason));
-        if let Err(error) = failed.await {
-            tracing::error!(%error, number, "noting that a rebuild failed failed");
+        if let Err(error) = failed.await
+            && let Some(held_back) = self.failures.pass()
+        {
+            tracing::error!(%error, number, held_back, "noting that a rebuild failed failed");
         }
     }
 
@@ -152,7 +168,12 @@ impl<D: Database> Follower<D> {
         for generation in old {
             match self.live.database().remove(generation.number).await {
                 Ok(()) => tracing::info!(number = generation.number, "generation removed"),
-                Err(error) => tracing::warn!(%error, number = generation.number, "removing failed"),
+                Err(error) => {
+                    if let Some(held_back) = self.failures.pass() {
+                        let number = generation.number;
+                        tracing::warn!(%error, number, held_back, "removing a generation failed");
+                    }
+                }
             }
         }
     }

@@ -24,7 +24,7 @@ use std::{path::PathBuf, time::Duration};
 
 use anyhow::Context as _;
 use messaging::{
-    Connection, Link, NatsSettings,
+    Connection, Link, NatsSettings, Throttle,
     consumer::{Backoff, measure_lag},
     history,
 };
@@ -134,16 +134,24 @@ async fn open<D: Database>(
     ready: &Component,
     stop: &CancellationToken,
 ) -> Result<Option<Live<D>>, DatabaseError> {
+    let warnings = Throttle::new();
     for attempt in 1.. {
         let opened = async {
             database.prepare(VERSION).await?;
             Live::open(database.clone()).await
         };
         match opened.await {
-            Ok(live) => return Ok(Some(live)),
+            Ok(live) => {
+                if let Some(held_back) = warnings.over() {
+                    tracing::info!(held_back, "the database is there");
+                }
+                return Ok(Some(live));
+            }
             Err(error) if !is_passing(&error) => return Err(error),
             Err(error) => {
-                tracing::warn!(%error, "waiting for the database");
+                if let Some(held_back) = warnings.pass() {
+                    tracing::warn!(%error, held_back, "waiting for the database");
+                }
                 ready.not_ready(format!("waiting for the database: {error}"));
             }
         }

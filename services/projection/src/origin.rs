@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use eventsourcing::{StoreError, StreamIdentity};
-use messaging::{Connection, Relation, ServiceError, Sighting, consumer::relate};
+use messaging::{Connection, Relation, ServiceError, Sighting, Throttle, consumer::relate};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -86,6 +86,7 @@ pub(crate) async fn run<D: Database>(
     stop: &CancellationToken,
 ) {
     let watch = connection.stream();
+    let warnings = Throttle::new();
     loop {
         let seen = tokio::select! {
             () = stop.cancelled() => return,
@@ -98,7 +99,13 @@ pub(crate) async fn run<D: Database>(
                 () = live.other_than(current.number) => {}
             }
         };
-        let pause = match compare(connection, &current, seen).await {
+        let compared = compare(connection, &current, seen).await;
+        if compared.is_ok()
+            && let Some(held_back) = warnings.over()
+        {
+            tracing::info!(held_back, "the read model is compared with the stream again");
+        }
+        let pause = match compared {
             Ok(Some(verdict)) => {
                 tell(live, verdict);
                 LONG
@@ -109,7 +116,9 @@ pub(crate) async fn run<D: Database>(
                 PAUSE
             }
             Err(error) => {
-                tracing::warn!(%error, "comparing the read model with the stream failed");
+                if let Some(held_back) = warnings.pass() {
+                    tracing::warn!(%error, held_back, "comparing the read model with the stream failed");
+                }
                 PAUSE
             }
         };

@@ -17,7 +17,7 @@ use contracts::article::{
     GetActivity, GetArticle, GetAuthor, ListArticles, ListAuthors, SearchArticles,
 };
 use eventsourcing::{Answer, Query, QueryEnvelope, QueryReply, Refusal, StreamIdentity};
-use messaging::{Connection, RequestServer, ServiceError};
+use messaging::{Connection, RequestServer, ServiceError, Throttle};
 use tokio::sync::Semaphore;
 
 use crate::{
@@ -30,6 +30,10 @@ use crate::{
 
 /// How many reads may wait for a position at once: fewer than a service works on.
 const MAX_WAITING: usize = 128;
+/// Held back: what each query may be the reason for.
+static UNREADABLE: Throttle = Throttle::new();
+static BEHIND: Throttle = Throttle::new();
+static FAILED: Throttle = Throttle::new();
 
 /// Answers every query until the server is stopped.
 pub(crate) async fn serve<D: Database>(
@@ -142,7 +146,9 @@ impl<D: Database> Reader<D> {
             if let Some(refusal) = self.never_given_out(min, stream).await? {
                 return Ok(QueryReply::Refused(refusal));
             }
-            tracing::info!(position = min, "read model is behind");
+            if let Some(held_back) = BEHIND.pass() {
+                tracing::info!(position = min, held_back, "read model is behind");
+            }
             return Err(ServiceError::ProjectionBehind);
         };
         // Replaced meanwhile: nobody knows which of the two was read.
@@ -160,7 +166,9 @@ impl<D: Database> Reader<D> {
                 Ok(QueryReply::Refused(refusal.at(seen.position).of(stream)))
             }
             Err(error @ Fault::Row(_)) => {
-                tracing::error!(%error, "query failed");
+                if let Some(held_back) = UNREADABLE.pass() {
+                    tracing::error!(%error, held_back, "a row of the read model cannot be read");
+                }
                 Err(ServiceError::Internal)
             }
         }
@@ -197,9 +205,19 @@ impl<D: Database> Reader<D> {
             let question = question.clone();
             async move { Q::ask(&tables, question).await }
         };
-        self.live.read(min, max_wait, read).await.map_err(|error| {
-            tracing::error!(%error, "query failed");
-            ServiceError::Unavailable
-        })
+        match self.live.read(min, max_wait, read).await {
+            Ok(seen) => {
+                if let Some(held_back) = FAILED.over() {
+                    tracing::info!(held_back, "queries are answered again");
+                }
+                Ok(seen)
+            }
+            Err(error) => {
+                if let Some(held_back) = FAILED.pass() {
+                    tracing::error!(%error, held_back, "query failed");
+                }
+                Err(ServiceError::Unavailable)
+            }
+        }
     }
 }

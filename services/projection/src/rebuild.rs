@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use eventsourcing::StoreError;
 use messaging::{
-    Connection, Feed, Mark,
+    Connection, Feed, Mark, Throttle,
     consumer::{
         Backoff, Batch, DeadLetterBox, DeadLetterError, DeadLetters, Incoming, IncomingError,
     },
@@ -87,6 +87,7 @@ impl<D: Database> Rebuild<D> {
     /// Until it is live, unwanted or has failed for good; after `stop` the next one goes on with it.
     pub(crate) async fn run(&self, stop: &CancellationToken) {
         let mut failures = 0;
+        let warnings = Throttle::new();
         loop {
             // Whatever it waits for: a transaction that is dropped changes nothing.
             let end = tokio::select! {
@@ -102,14 +103,17 @@ impl<D: Database> Rebuild<D> {
             };
             failures += 1;
             let pause = Backoff::default().pause(failures);
-            tracing::warn!(number = self.number, %error, failures, ?pause, "a rebuild tries again");
+            let number = self.number;
+            if let Some(held_back) = warnings.pass() {
+                tracing::warn!(number, %error, failures, ?pause, held_back, "a rebuild tries again");
+            }
             if failures >= MAX_FAILURES {
-                let (number, reason) = (self.number, error.to_string());
+                let reason = error.to_string();
                 let failed = State::Failed;
                 let database = self.live.database();
                 match database.change(number, State::Building, failed, Some(&reason)).await {
                     Ok(_) => return tracing::error!(number, reason, "the rebuild has failed"),
-                    Err(error) => tracing::error!(%error, number, "noting the failure failed"),
+                    Err(error) => tracing::debug!(%error, number, "noting the failure failed"),
                 }
             }
             tokio::select! {

@@ -13,7 +13,7 @@ use std::{num::NonZeroUsize, sync::Arc, time::Duration};
 
 use axum::{Router, routing::any};
 use messaging::{
-    Connection, Feed, Link, NatsSettings,
+    Connection, Feed, Link, NatsSettings, Throttle,
     feed::{FeedError, FeedReader},
     history,
 };
@@ -155,6 +155,7 @@ async fn hand_out(feed: &Feed, mut events: FeedReader, hub: &Hub) {
 
 /// A reader from the end of the stream that is there now, which the hub hands out from there on.
 async fn reopen(feed: &Feed, hub: &Hub) -> FeedReader {
+    let warnings = Throttle::new();
     loop {
         let opened = async {
             let (stream, position) = feed.end().await?;
@@ -163,10 +164,15 @@ async fn reopen(feed: &Feed, hub: &Hub) -> FeedReader {
         match opened.await {
             Ok((stream, position, events)) => {
                 hub.replace(stream, position);
+                if let Some(held_back) = warnings.over() {
+                    tracing::info!(held_back, "the feed is open again");
+                }
                 return events;
             }
             Err(error) => {
-                tracing::warn!(%error, "opening the feed failed");
+                if let Some(held_back) = warnings.pass() {
+                    tracing::warn!(%error, held_back, "opening the feed failed");
+                }
                 tokio::time::sleep(REOPEN_PAUSE).await;
             }
         }

@@ -68,7 +68,7 @@ impl Stage {
     /// Waits until the live generation has reached `position`.
     pub(super) async fn reaches(&self, position: u64) -> anyhow::Result<()> {
         loop {
-            let status = self.ask(Question::Status).await?;
+            let status = self.ask(Question::Status {}).await?;
             let live = status.generations.iter().find(|found| found.state == State::Live);
             if live.and_then(|live| live.position).is_some_and(|reached| reached >= position) {
                 return Ok(());
@@ -88,7 +88,7 @@ impl Stage {
                 bail!("the rebuild is held: {}", building.reason.as_deref().unwrap_or_default());
             }
             tokio::time::sleep(POLL).await;
-            status = self.ask(Question::Status).await?;
+            status = self.ask(Question::Status {}).await?;
         }
         let failed = status.generations.into_iter().find(|found| found.state == State::Failed);
         match failed {

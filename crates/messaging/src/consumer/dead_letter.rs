@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use async_nats::{
     HeaderMap,
     header::NATS_MESSAGE_ID,
@@ -6,7 +8,7 @@ use async_nats::{
 
 use super::metrics::ConsumerMetrics;
 use crate::{
-    Connection, direct_get,
+    Connection, Throttle, direct_get,
     feed::StreamMessage,
     names::{self, header},
 };
@@ -35,13 +37,15 @@ pub struct DeadLetters {
     connection: Connection,
     consumer: &'static str,
     metrics: ConsumerMetrics,
+    /// Held back: where one event is given up on, all others of its kind may be.
+    told: Arc<Throttle>,
 }
 
 impl DeadLetters {
     /// The dead letters of `consumer`.
     #[must_use]
     pub fn new(connection: Connection, consumer: &'static str) -> Self {
-        Self { connection, consumer, metrics: ConsumerMetrics::new(consumer) }
+        Self { connection, consumer, metrics: ConsumerMetrics::new(consumer), told: Arc::default() }
     }
 
     /// Stores `message` with its raw bytes and headers, and returns when it is stored.
@@ -60,13 +64,16 @@ impl DeadLetters {
             self.publish(message, reason, &id).await?;
         }
         self.metrics.dead_letter();
-        tracing::error!(
-            consumer = self.consumer,
-            subject = message.subject,
-            position = message.position,
-            reason,
-            "event moved to the dead letters"
-        );
+        if let Some(held_back) = self.told.pass() {
+            tracing::error!(
+                consumer = self.consumer,
+                subject = message.subject,
+                position = message.position,
+                reason,
+                held_back,
+                "event moved to the dead letters (newswire dead list has them all)"
+            );
+        }
         Ok(())
     }
 

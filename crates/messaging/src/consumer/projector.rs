@@ -142,6 +142,7 @@ pub async fn run_projector<P: Projector>(
         letters: DeadLetterBox::new(connection.clone()),
         connection: connection.clone(),
         metrics: ConsumerMetrics::new(P::NAME),
+        warnings: Throttle::new(),
     };
     runner.keep_running(stop).await
 }
@@ -159,12 +160,12 @@ struct Runner<'a, P> {
     letters: DeadLetterBox,
     connection: Connection,
     metrics: ConsumerMetrics,
+    warnings: Throttle,
 }
 
 impl<P: Projector> Runner<'_, P> {
     async fn keep_running(&self, stop: &CancellationToken) -> Result<(), ConsumerError> {
         let mut failures = 0;
-        let warnings = Throttle::new();
         loop {
             let end = tokio::select! {
                 () = stop.cancelled() => return Ok(()),
@@ -178,7 +179,7 @@ impl<P: Projector> Runner<'_, P> {
             failures += 1;
             self.metrics.retried();
             let pause = PAUSES.pause(failures);
-            if let Some(held_back) = warnings.pass() {
+            if let Some(held_back) = self.warnings.pass() {
                 tracing::warn!(
                     consumer = P::NAME,
                     reason,
@@ -220,7 +221,7 @@ impl<P: Projector> Runner<'_, P> {
                 },
                 () = watch.time() => {
                     match self.check(&mut watch, mark.position).await {
-                        Look::AtTheEnd => *failures = 0,
+                        Look::AtTheEnd => self.note_success(failures),
                         Look::OnTheWay => {}
                         Look::BeginAgain(reason) => return RunEnd::Again(reason),
                     }
@@ -237,9 +238,16 @@ impl<P: Projector> Runner<'_, P> {
                 Ok(to) => mark = to,
                 Err(error) => return RunEnd::Again(error.to_string()),
             }
-            *failures = 0;
+            self.note_success(failures);
         }
         RunEnd::Stopped
+    }
+
+    fn note_success(&self, failures: &mut u32) {
+        *failures = 0;
+        if let Some(held_back) = self.warnings.over() {
+            tracing::info!(consumer = P::NAME, held_back, "projection goes on");
+        }
     }
 
     /// Looks at the tables and the stream.

@@ -108,6 +108,7 @@ pub async fn run_reaction<R: Reaction>(
         let reason = match opened {
             Ok((durable, mut messages, mut orders)) => {
                 failures = 0;
+                note_open(R::NAME, &warnings);
                 let mut steps = Steps { connection, reader: R::NAME, reached: floor };
                 let _asking = connection.ask(needs::<R>());
                 tokio::select! {
@@ -162,6 +163,12 @@ fn needs<R: Reaction>() -> Vec<(String, &'static [u8])> {
         (names::pull(names::EVENTS, R::NAME), NOTHING),
         (names::any_acknowledgement(names::EVENTS, R::NAME), PROGRESS),
     ]
+}
+
+fn note_open(consumer: &str, warnings: &Throttle) {
+    if let Some(held_back) = warnings.over() {
+        tracing::info!(consumer, held_back, "reaction has its durable");
+    }
 }
 
 /// How far the durable has gone. It leaves out what the stream has lost.

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use async_nats::{Message, RequestErrorKind, Subscriber, client::Request};
+use async_nats::{PublishError, RequestErrorKind, Subject, Subscriber, client::Request};
+use eventsourcing::object;
 use futures_util::StreamExt;
 use serde::{Deserialize, Serialize};
 
-use crate::{Connection, names};
+use crate::{Connection, Throttle, names, refused};
 
 /// How long an aggregate's dead letters may take.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -15,9 +16,13 @@ const PATIENCE: Duration = Duration::from_mins(1);
 pub(crate) const BUDGET: Duration = Duration::from_secs(20);
 /// How many dead letters one order is about: a projector stands still meanwhile.
 pub(crate) const MAX_AT_ONCE: usize = 200;
+/// Held back: what each order may be the reason for.
+static NO_ORDER: Throttle = Throttle::new();
+static UNANSWERED: Throttle = Throttle::new();
 
 /// Which dead letters: those of one aggregate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Order {
     /// The subject of the aggregate's events.
     pub subject: String,
@@ -41,6 +46,14 @@ pub enum RedriveError {
     /// It is still at it, or cut off; asking again is safe.
     #[error("{0} did not answer in time; redriving again is safe")]
     TimedOut(String),
+    /// It does not understand the order.
+    #[error("{consumer} does not understand the order; is it of another release? {reason}")]
+    Refused {
+        /// The consumer.
+        consumer: String,
+        /// What its parser said.
+        reason: String,
+    },
     /// It said something else than expected.
     #[error("the answer of {consumer} cannot be read: {reason}")]
     Malformed {
@@ -73,6 +86,9 @@ pub async fn redrive(
         RequestErrorKind::NoResponders => RedriveError::NotRunning(consumer.to_owned()),
         _ => RedriveError::TimedOut(consumer.to_owned()),
     })?;
+    if let Some(reason) = refused::reason(&answer) {
+        return Err(RedriveError::Refused { consumer: consumer.to_owned(), reason });
+    }
     serde_json::from_slice(&answer.payload).map_err(malformed)
 }
 
@@ -86,7 +102,7 @@ pub(crate) struct Orders {
 pub(crate) struct Ordered {
     pub order: Order,
     connection: Connection,
-    request: Message,
+    reply: Subject,
 }
 
 impl Orders {
@@ -100,7 +116,14 @@ impl Orders {
         Ok(Self { connection: connection.clone(), requests })
     }
 
-    /// The next order. Safe to cancel.
+    async fn refuse(&self, reply: Subject, error: &serde_json::Error) {
+        if let Some(held_back) = NO_ORDER.pass() {
+            tracing::warn!(held_back, "an order to redrive that is none was refused");
+        }
+        note_unanswered(refused::answer(&self.connection, reply, error).await);
+    }
+
+    /// The next order. Safe to cancel: what may get lost is the answer to what is none.
     pub async fn next(&mut self) -> Ordered {
         loop {
             let Some(request) = self.requests.next().await else {
@@ -108,12 +131,11 @@ impl Orders {
                 std::future::pending::<()>().await;
                 continue;
             };
-            let is_inbox = request.reply.as_deref().is_some_and(names::is_inbox);
-            match serde_json::from_slice(&request.payload) {
-                Ok(order) if is_inbox => {
-                    return Ordered { order, connection: self.connection.clone(), request };
-                }
-                _ => tracing::warn!("an order to redrive that is none was dropped"),
+            let reply = request.reply.clone().filter(|reply| names::is_inbox(reply));
+            let Some(reply) = reply else { continue };
+            match object::read(&request.payload) {
+                Ok(order) => return Ordered { order, connection: self.connection.clone(), reply },
+                Err(error) => self.refuse(reply, &error).await,
             }
         }
     }
@@ -128,10 +150,15 @@ impl Ordered {
             failure = redriven.failure,
             "dead letters redriven"
         );
-        let Some(reply) = self.request.reply else { return };
         let payload = serde_json::to_vec(redriven).unwrap_or_default();
-        if let Err(error) = self.connection.client.publish(reply, payload.into()).await {
-            tracing::warn!(%error, "answering an order failed");
-        }
+        note_unanswered(self.connection.client.publish(self.reply, payload.into()).await);
+    }
+}
+
+fn note_unanswered(answered: Result<(), PublishError>) {
+    if let Err(error) = answered
+        && let Some(held_back) = UNANSWERED.pass()
+    {
+        tracing::warn!(%error, held_back, "answering an order failed");
     }
 }

@@ -6,6 +6,8 @@ use std::{
 
 use async_nats::jetstream::{AckKind, Message};
 
+use crate::Throttle;
+
 /// How often messages in hand give a sign of life: well within the server's patience.
 const PROGRESS: Duration = Duration::from_secs(3);
 
@@ -66,7 +68,10 @@ impl Drop for Taken {
 
 /// An acknowledgement that gets lost means another delivery, which the operation's outcome answers.
 pub(super) async fn acknowledge(message: &Message, kind: AckKind) {
-    if let Err(error) = message.ack_with(kind).await {
-        tracing::warn!(%error, "sending an acknowledgement failed");
+    static FAILED: Throttle = Throttle::new();
+    if let Err(error) = message.ack_with(kind).await
+        && let Some(held_back) = FAILED.pass()
+    {
+        tracing::warn!(%error, held_back, "sending an acknowledgement failed");
     }
 }

@@ -12,7 +12,7 @@ use async_nats::{
     },
 };
 use bytes::Bytes;
-use eventsourcing::{Command, CommandEnvelope, OperationId, Reply};
+use eventsourcing::{Command, CommandEnvelope, OperationId, Reply, object};
 use futures_util::{FutureExt, StreamExt};
 use time::OffsetDateTime;
 use tokio::time::Instant;
@@ -58,6 +58,7 @@ struct Job {
 static OPENING: Throttle = Throttle::new();
 static KEEPING: Throttle = Throttle::new();
 static TRYING: Throttle = Throttle::new();
+static READING: Throttle = Throttle::new();
 
 /// Executes the commands that wait in the queue for one context. Replicas share the work.
 ///
@@ -88,7 +89,7 @@ impl QueueServer {
         Fut: Future<Output = Result<Reply<C::Output>, ServiceError>> + Send + 'static,
     {
         let read = move |server: &Self, message: &Message| {
-            let mut command: CommandEnvelope<C> = serde_json::from_slice(&message.payload).ok()?;
+            let mut command: CommandEnvelope<C> = object::read(&message.payload).ok()?;
             let headers = message.headers.as_ref();
             command.traceparent = headers
                 .and_then(|headers| headers.get(header::TRACEPARENT))
@@ -150,6 +151,9 @@ impl QueueServer {
         let consumer = jetstream.create_consumer_on_stream(config, names::COMMANDS).await?;
         let mut messages = consumer.stream().max_messages_per_batch(PREFETCH).messages().await?;
         *failures = 0;
+        if let Some(held_back) = OPENING.over() {
+            tracing::info!(held_back, "the command queue is open again");
+        }
         let pulls = vec![(names::pull(names::COMMANDS, self.context), NOTHING)];
         let _asking = self.connection.ask(pulls);
         loop {
@@ -177,7 +181,10 @@ impl QueueServer {
         let read = self.verbs.get(message.subject.as_str());
         let Some(job) = read.and_then(|read| read(self, &message)) else {
             // It was accepted, perhaps by a gateway that is newer than we are.
-            tracing::error!(subject = %message.subject, "a queued command cannot be read");
+            if let Some(held_back) = READING.pass() {
+                let subject = &message.subject;
+                tracing::error!(%subject, held_back, "a queued command cannot be read");
+            }
             return acknowledge(&message, AckKind::Nak(Some(UNREADABLE_PAUSE))).await;
         };
         if let Some(taken) = self.in_hand.take(message) {
@@ -199,7 +206,12 @@ impl QueueServer {
                 return taken.settle(AckKind::Nak(None)).await;
             }
             match self.step(id, &command, &handler, &mut outcome).await {
-                Ok(true) => return taken.settle(AckKind::Ack).await,
+                Ok(true) => {
+                    if let Some(held_back) = KEEPING.over() {
+                        tracing::info!(held_back, "outcomes are read and kept again");
+                    }
+                    return taken.settle(AckKind::Ack).await;
+                }
                 Ok(false) => {}
                 Err(error) => {
                     if let Some(held_back) = KEEPING.pass() {
@@ -265,7 +277,12 @@ where
     // A panic is a bug; its sender shall hear of it, and others shall not wait behind it.
     let outcome = AssertUnwindSafe(handling).catch_unwind().await;
     let reply = match outcome.unwrap_or(Err(ServiceError::Internal)) {
-        Ok(reply) => reply.try_map(serde_json::to_value).ok(),
+        Ok(reply) => {
+            if let Some(held_back) = TRYING.over() {
+                tracing::info!(held_back, "queued commands are executed again");
+            }
+            reply.try_map(serde_json::to_value).ok()
+        }
         // Trying again mends neither a bug nor a damaged store.
         Err(ServiceError::Internal) => None,
         Err(error) => {

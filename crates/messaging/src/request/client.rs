@@ -17,7 +17,13 @@ const GRACE: Duration = Duration::from_millis(500);
 /// No reply, or an error instead of one.
 #[derive(Debug, thiserror::Error)]
 pub enum RequestError {
-    /// No service listens, or there is no connection; nothing was changed.
+    /// There is no connection; nothing was changed.
+    #[error("not connected to NATS: nothing was sent to {subject}")]
+    NotConnected {
+        /// The subject of the request.
+        subject: String,
+    },
+    /// No service listens; nothing was changed.
     #[error("no service listens on {subject}")]
     NoService {
         /// The subject of the request.
@@ -97,7 +103,7 @@ impl RequestClient {
     ) -> Result<T, RequestError> {
         // Sent while disconnected it would wait in a buffer and arrive when nobody wants it any more.
         if !self.connection.is_connected() {
-            return Err(RequestError::NoService { subject });
+            return Err(RequestError::NotConnected { subject });
         }
         let malformed = |subject: &str, error: &serde_json::Error| RequestError::Malformed {
             subject: subject.to_owned(),

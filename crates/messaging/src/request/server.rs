@@ -9,19 +9,24 @@ use eventsourcing::{
     Command, CommandEnvelope, Query, QueryEnvelope, QueryReply, Refusal, RefusalKind, Reply, object,
 };
 use futures_util::{FutureExt, StreamExt};
-use serde::{Serialize, de::DeserializeOwned};
+use serde::Serialize;
 use tokio::sync::Semaphore;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::Instrument;
 
 use super::{ServiceError, metrics::RequestMetrics, turns::Turns};
 use crate::{
-    Connection,
+    Connection, Throttle,
     names::{self, header},
 };
 
 /// How many requests a service works on at once; more wait in their subscription.
 const MAX_CONCURRENT: usize = 256;
+/// Held back: what each request may be the reason for.
+static FOREIGN: Throttle = Throttle::new();
+static UNSENT: Throttle = Throttle::new();
+static TOO_LARGE: Throttle = Throttle::new();
+static UNWRITTEN: Throttle = Throttle::new();
 
 /// A service could not be registered.
 #[derive(Debug, thiserror::Error)]
@@ -76,7 +81,7 @@ impl RequestServer {
         self.serve(C::VERB, subject, move |payload, traceparent| {
             let (handler, turns) = (handler.clone(), turns.clone());
             async move {
-                let mut command: CommandEnvelope<C> = match decode(&payload) {
+                let mut command: CommandEnvelope<C> = match object::read(&payload) {
                     Ok(command) => command,
                     Err(error) => return encode(&Reply::<C::Output>::Refused(malformed(&error))),
                 };
@@ -107,7 +112,7 @@ impl RequestServer {
         self.serve(Q::NAME, subject, move |payload, traceparent| {
             let handler = handler.clone();
             async move {
-                let mut query: QueryEnvelope<Q> = match decode(&payload) {
+                let mut query: QueryEnvelope<Q> = match object::read(&payload) {
                     Ok(query) => query,
                     Err(error) => {
                         return encode(&QueryReply::<Q::Answer>::Refused(malformed(&error)));
@@ -221,8 +226,8 @@ fn is_for_us(request: &Request, subject: &str) -> bool {
     let message = &request.message;
     let reply = message.reply.as_deref().unwrap_or_default();
     let is_ours = message.subject.as_str() == subject && names::is_inbox(reply);
-    if !is_ours {
-        tracing::warn!(subject, from = %message.subject, reply, "request that is not for us");
+    if !is_ours && let Some(held_back) = FOREIGN.pass() {
+        tracing::warn!(subject, from = %message.subject, reply, held_back, "request that is not for us");
     }
     is_ours
 }
@@ -247,8 +252,10 @@ where
     let wire = outcome.and_then(|reply| fitting(reply, max_payload));
     let wire =
         wire.map_err(|error| WireError { status: error.name().to_owned(), code: error.code() });
-    if let Err(error) = request.respond(wire).await {
-        tracing::warn!(%error, "sending a reply failed");
+    if let Err(error) = request.respond(wire).await
+        && let Some(held_back) = UNSENT.pass()
+    {
+        tracing::warn!(%error, held_back, "sending a reply failed");
     }
 }
 
@@ -257,20 +264,18 @@ fn fitting(reply: Bytes, max_payload: usize) -> Result<Bytes, ServiceError> {
     if reply.len() <= max_payload {
         return Ok(reply);
     }
-    tracing::error!(length = reply.len(), max_payload, "a reply is too large to be sent");
+    if let Some(held_back) = TOO_LARGE.pass() {
+        let length = reply.len();
+        tracing::error!(length, max_payload, held_back, "a reply is too large to be sent");
+    }
     Err(ServiceError::Internal)
-}
-
-/// What was sent to us, which is an object.
-fn decode<T: DeserializeOwned>(payload: &[u8]) -> Result<T, serde_json::Error> {
-    let mut json = serde_json::Deserializer::from_slice(payload);
-    let request = object::deserialize(&mut json)?;
-    json.end().map(|()| request)
 }
 
 fn encode(reply: &impl Serialize) -> Result<Bytes, ServiceError> {
     serde_json::to_vec(reply).map(Bytes::from).map_err(|error| {
-        tracing::error!(%error, "a reply cannot be written as JSON");
+        if let Some(held_back) = UNWRITTEN.pass() {
+            tracing::error!(%error, held_back, "a reply cannot be written as JSON");
+        }
         ServiceError::Internal
     })
 }

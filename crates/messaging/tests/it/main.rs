@@ -2,6 +2,7 @@
 
 mod acknowledgements;
 mod behind;
+mod control;
 mod event_store;
 mod feed;
 mod history;

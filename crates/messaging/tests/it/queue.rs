@@ -9,6 +9,7 @@ use eventsourcing::{
     Actor, AggregateId, CommandEnvelope, OperationId, Refusal, RefusalKind, Reply,
 };
 use messaging::{CommandQueue, Operation, QueueServer, names, queue::Outcome};
+use serde_json::json;
 use test_support::{NatsServer, eventually, user};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -151,6 +152,39 @@ async fn the_first_outcome_that_is_kept_stays() {
     })
     .await;
     assert_eq!(queue.operation(operation.id).await.expect("read"), Some(first));
+    stop.cancel();
+    task.await.expect("an orderly end");
+}
+
+#[tokio::test]
+async fn a_list_in_the_queue_is_no_command_and_holds_up_nobody() {
+    let server = NatsServer::provisioned().await;
+    let queue = CommandQueue::new(server.connect("gateway").await);
+    // The members of a command that would be executed, without their names.
+    let command = serde_json::to_value(update(article(), "list")).expect("JSON");
+    let member = |name: &str| command[name].clone();
+    let (none, no) = (json!([]), json!(null));
+    let list = json!([
+        member("id"),
+        member("actor"),
+        member("correlation_id"),
+        no,
+        none,
+        none,
+        member("issued_at"),
+        no,
+        member("data"),
+    ]);
+    server.store(&names::queued_command("article", "update"), &[], &list.to_string()).await;
+    let operation = queue.enqueue(update(article(), "object")).await.expect("queued");
+    let executed = Titles::default();
+    let (stop, task) = serve(&server, &executed).await;
+    end(&queue, operation.id).await;
+    eventually("the list alone to be left, for a newer release", || async {
+        (server.messages_in(names::COMMANDS).await == 1).then_some(())
+    })
+    .await;
+    assert_eq!(*executed.lock().expect("unpoisoned"), ["object"]);
     stop.cancel();
     task.await.expect("an orderly end");
 }

@@ -131,7 +131,8 @@ async fn a_malformed_command_is_refused() {
     let command = serde_json::to_value(create()).expect("JSON");
     let mut members: Vec<_> =
         ["id", "actor", "correlation_id"].map(|name| command[name].clone()).into();
-    members.extend([json!(null), command["issued_at"].clone(), json!(null)]);
+    members.extend([json!(null), json!([]), json!([])]);
+    members.extend([command["issued_at"].clone(), json!(null)]);
     members.push(command["data"].clone());
     let mut list = command.clone();
     list["data"] = json!(["T", "C", null, []]);
@@ -156,7 +157,7 @@ async fn without_a_service_or_a_server_the_answer_comes_at_once() {
     server.kill();
     test_support::eventually("the client to notice", || async {
         match client.send(create()).await {
-            Err(RequestError::NoService { .. }) => Some(()),
+            Err(RequestError::NotConnected { .. }) => Some(()),
             _ => None,
         }
     })

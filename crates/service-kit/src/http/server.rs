@@ -1,6 +1,11 @@
 //! Serving with limits and deadlines, which `axum::serve` does not have.
 
-use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use anyhow::Context as _;
 use axum::{Router, body::Body, response::Response};
@@ -33,6 +38,8 @@ const SEND_BUFFER: u32 = 64 * 1024;
 const BACKLOG: u32 = 1024;
 /// The pause after the system had no resources for another connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How long one is not told again that it has none.
+const TELL_AGAIN: Duration = Duration::from_secs(30);
 /// How many clients are told at once that their address has enough connections.
 const MAX_REFUSALS: usize = 64;
 /// How long clients may take, after the signal to stop, to send what they began and to take their answers.
@@ -84,6 +91,8 @@ pub async fn serve(
 ) {
     let connections = TaskTracker::new();
     let refusals = Arc::new(Semaphore::new(MAX_REFUSALS));
+    // Since one was told: without resources every attempt fails, for as long as that lasts.
+    let (mut failures, mut told) = (0_u64, None::<Instant>);
     loop {
         let accepted = tokio::select! {
             () = stop.cancelled() => break,
@@ -92,7 +101,11 @@ pub async fn serve(
         let (stream, peer) = match accepted {
             Ok((stream, peer)) => (stream, Peer(peer.ip())),
             Err(error) => {
-                tracing::warn!(%error, "accepting a connection failed");
+                failures += 1;
+                if told.is_none_or(|told| told.elapsed() >= TELL_AGAIN) {
+                    tracing::warn!(%error, failures, "accepting a connection failed");
+                    (told, failures) = (Some(Instant::now()), 0);
+                }
                 tokio::time::sleep(ACCEPT_PAUSE).await;
                 continue;
             }

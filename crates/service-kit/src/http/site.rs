@@ -132,7 +132,12 @@ fn with_fallback(routes: &Router, health: &Health) -> Router {
             return Problem::new(StatusCode::NOT_FOUND, "no-such-path", detail);
         }
         // What is missing may be about to be mounted.
-        let detail = "the service is starting or a part of it is down";
+        let parts = health.snapshot().into_iter().filter(|(_, state)| !state.is_ready());
+        let names: Vec<String> = parts.map(|(name, _)| name).collect();
+        let detail = match names.as_slice() {
+            [] => "the process is starting; nothing was changed".to_owned(),
+            names => format!("not ready: {}; nothing was changed", names.join(", ")),
+        };
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail).retry_after(1)
     })
 }

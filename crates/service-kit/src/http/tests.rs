@@ -181,6 +181,28 @@ async fn unknown_paths_methods_large_bodies_and_panics_are_problems() {
 }
 
 #[tokio::test]
+async fn what_may_be_about_to_be_mounted_is_503_with_the_parts_that_are_not_ready() {
+    let site = site(routes()).await;
+    let gateway = site.health.component("gateway");
+    site.health.component("push").not_ready("no NATS");
+    let nowhere = || async {
+        let url = format!("http://{}/nowhere", site.address);
+        let response = client().post(url).send().await.expect("answered");
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let body: Value = response.json().await.expect("JSON");
+        (status, headers.get("retry-after").cloned(), body["detail"].clone())
+    };
+    let again = Some("1".parse().expect("a value"));
+    let detail = json!("not ready: gateway, push; nothing was changed");
+    assert_eq!(nowhere().await, (503, again.clone(), detail));
+    gateway.ready();
+    let detail = json!("not ready: push; nothing was changed");
+    assert_eq!(nowhere().await, (503, again, detail));
+    site.health.component("push").ready();
+    assert_eq!(nowhere().await, (404, None, json!("there is nothing at this path")));
+}
+
+#[tokio::test]
 async fn identity_comes_from_the_client_or_is_new() {
     let site = site(routes()).await;
     let client = client();

@@ -4,9 +4,9 @@ use axum::{
 };
 use service_kit::Problem;
 
-use super::{not_found, number::Number, unreachable};
+use super::{not_found, number::Number};
 use crate::{
-    Gateway,
+    Gateway, reply,
     request::{self, NoParameters, Operator, Parameters},
 };
 
@@ -20,11 +20,10 @@ pub(crate) async fn delete(
 ) -> Result<StatusCode, Problem> {
     if let Err(problem) = request::must_hold(&headers) {
         // What is not there is 404, whatever was to hold.
-        let letter = gateway.dead_letters.get(number).await.map_err(|error| unreachable(&error))?;
+        let letter = reply::letters(gateway.dead_letters.get(number).await)?;
         return Err(letter.map_or_else(|| not_found(number), |_| problem));
     }
-    let removed = gateway.dead_letters.remove(number).await;
-    if removed.map_err(|error| unreachable(&error))? {
+    if reply::letters(gateway.dead_letters.remove(number).await)? {
         Ok(StatusCode::NO_CONTENT)
     } else {
         Err(not_found(number))

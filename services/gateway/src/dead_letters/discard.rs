@@ -4,12 +4,9 @@ use serde::Serialize;
 use service_kit::Problem;
 use tokio::time::Instant;
 
-use super::{
-    order::{Order, OrderBody},
-    unreachable,
-};
+use super::order::{Order, OrderBody};
 use crate::{
-    Gateway, cursor,
+    Gateway, cursor, reply,
     request::{Json, NoParameters, Operator, Parameters},
 };
 
@@ -35,7 +32,7 @@ pub(crate) async fn discard(
     Json(body): Json<OrderBody>,
 ) -> Result<axum::Json<impl Serialize>, Problem> {
     let order = body.order()?;
-    let answer = execute(&gateway, &order).await.map_err(|error| unreachable(&error))?;
+    let answer = reply::letters(execute(&gateway, &order).await)?;
     tracing::info!(
         dropped = answer.dropped,
         dry_run = answer.dry_run,

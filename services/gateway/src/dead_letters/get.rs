@@ -1,9 +1,9 @@
 use axum::extract::State;
 use service_kit::Problem;
 
-use super::{not_found, number::Number, unreachable, view::Whole};
+use super::{not_found, number::Number, view::Whole};
 use crate::{
-    Gateway,
+    Gateway, reply,
     request::{NoParameters, Operator, Parameters},
 };
 
@@ -14,7 +14,7 @@ pub(crate) async fn get(
     Parameters(NoParameters {}): Parameters<NoParameters>,
     Number(number): Number,
 ) -> Result<axum::Json<impl serde::Serialize>, Problem> {
-    let letter = gateway.dead_letters.get(number).await.map_err(|error| unreachable(&error))?;
+    let letter = reply::letters(gateway.dead_letters.get(number).await)?;
     let letter = letter.ok_or_else(|| not_found(number))?;
     Ok(axum::Json(Whole::from(&letter)))
 }

@@ -7,7 +7,7 @@ use messaging::consumer::{DeadLetterBox, DeadLetterError, DeadLetterFilter};
 use serde::{Deserialize, Serialize};
 use service_kit::Problem;
 
-use super::{choice::Choice, unreachable, view::Item};
+use super::{choice::Choice, view::Item};
 use crate::{
     Gateway, cursor, link, reply,
     request::{Operator, Parameters, number},
@@ -56,7 +56,7 @@ pub(crate) async fn list(
     }
     let after = number("cursor", cursor, "must be the next of another page")?;
     let page = read(&gateway.dead_letters, &filter, after.unwrap_or_default(), limit).await;
-    let page = page.map_err(|error| unreachable(&error))?;
+    let page = reply::letters(page)?;
     let link = page.next.map(|next| (header::LINK, link::next(&uri, &next.to_string())));
     Ok((AppendHeaders(link), axum::Json(page)).into_response())
 }

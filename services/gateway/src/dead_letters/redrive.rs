@@ -6,12 +6,9 @@ use serde::Serialize;
 use service_kit::Problem;
 use tokio::time::{Instant, timeout_at};
 
-use super::{
-    order::{Order, OrderBody},
-    unreachable,
-};
+use super::order::{Order, OrderBody};
 use crate::{
-    Gateway, cursor,
+    Gateway, cursor, reply,
     request::{Json, NoParameters, Operator, Parameters},
 };
 
@@ -49,7 +46,7 @@ pub(crate) async fn redrive(
     Json(body): Json<OrderBody>,
 ) -> Result<axum::Json<impl Serialize>, Problem> {
     let order = body.order()?;
-    let answer = execute(&gateway, &order).await.map_err(|error| unreachable(&error))?;
+    let answer = reply::letters(execute(&gateway, &order).await)?;
     tracing::info!(
         redriven = answer.redriven,
         failing = answer.failing.len(),

@@ -19,8 +19,7 @@ pub(crate) async fn get(
     Parameters(NoParameters {}): Parameters<NoParameters>,
     Id(id): Id<OperationId>,
 ) -> Result<Response, Problem> {
-    let operation =
-        gateway.queue.operation(id).await.map_err(|error| reply::unreachable(&error))?;
+    let operation = reply::operations(gateway.queue.operation(id).await)?;
     let operation = operation.filter(|operation| operation.user_id == actor.user_id);
     let operation = operation.ok_or_else(|| {
         let detail = "there is no operation of yours with this id; they are kept for 24 hours";

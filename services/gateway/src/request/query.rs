@@ -3,6 +3,7 @@ use axum::{
     http::{HeaderName, request::Parts},
 };
 use eventsourcing::{Actor, CorrelationId, Query, QueryEnvelope, StreamIdentity};
+use messaging::Throttle;
 use serde::{Deserialize, de::DeserializeOwned};
 use service_kit::{Problem, http::request_context::RequestContext};
 
@@ -104,7 +105,13 @@ fn stream_of(
 /// The identity that the site gave the request.
 pub(super) fn context(parts: &Parts) -> Result<RequestContext, Problem> {
     parts.extensions.get().cloned().ok_or_else(|| {
-        tracing::error!("a request has no context: the gateway is not served by a site");
+        static WITHOUT: Throttle = Throttle::new();
+        if let Some(held_back) = WITHOUT.pass() {
+            tracing::error!(
+                held_back,
+                "a request has no context: the gateway is not served by a site"
+            );
+        }
         Problem::internal()
     })
 }

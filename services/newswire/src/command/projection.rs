@@ -57,7 +57,7 @@ pub fn run(config: Option<&Path>, arguments: &Arguments) -> anyhow::Result<ExitC
 async fn execute(connection: &Connection, command: &Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Status => {
-            print::status(&ask(connection, Question::Status).await?)?;
+            print::status(&ask(connection, Question::Status {}).await?)?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Rebuild { name, hold, verify, detach } => {
@@ -70,15 +70,15 @@ async fn execute(connection: &Connection, command: &Command) -> anyhow::Result<E
             follow::follow(connection, status).await
         }
         Command::Promote => {
-            let status = ask(connection, Question::Promote).await?;
+            let status = ask(connection, Question::Promote {}).await?;
             follow::follow(connection, status).await
         }
         Command::Rollback => {
-            let status = ask(connection, Question::Rollback).await?;
+            let status = ask(connection, Question::Rollback {}).await?;
             follow::follow(connection, status).await
         }
         Command::Cancel => {
-            print::status(&ask(connection, Question::Cancel).await?)?;
+            print::status(&ask(connection, Question::Cancel {}).await?)?;
             Ok(ExitCode::SUCCESS)
         }
     }

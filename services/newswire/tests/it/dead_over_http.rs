@@ -15,29 +15,29 @@ use crate::{
     processes::Installation,
 };
 
-const PATH: &str = "/api/admin/dead-letters";
+pub const PATH: &str = "/api/admin/dead-letters";
 
 /// Somebody with a token.
-struct Operator<'a> {
+pub struct Operator<'a> {
     all: &'a Installation,
     token: String,
 }
 
 impl<'a> Operator<'a> {
-    fn new(all: &'a Installation) -> Self {
+    pub fn new(all: &'a Installation) -> Self {
         Self { all, token: all.mint(&["--user", "olga", "--role", "ops"]) }
     }
 
-    fn request(&self, method: Method, rest: &str) -> RequestBuilder {
+    pub fn request(&self, method: Method, rest: &str) -> RequestBuilder {
         let url = format!("{}{PATH}{rest}", self.all.url());
         http_client().request(method, url).bearer_auth(&self.token)
     }
 
-    async fn get(&self, rest: &str) -> Response {
+    pub async fn get(&self, rest: &str) -> Response {
         send(self.request(Method::GET, rest)).await
     }
 
-    async fn post(&self, rest: &str, body: Value) -> Response {
+    pub async fn post(&self, rest: &str, body: Value) -> Response {
         send(self.request(Method::POST, rest).json(&body)).await
     }
 }
@@ -147,84 +147,6 @@ async fn choices(ops: &Operator<'_>, article: AggregateId) {
 }
 
 #[tokio::test]
-async fn only_operators_may_and_a_wrong_choice_is_named_and_changes_nothing() {
-    let all = Installation::start().await;
-    all.server.store("dead.nobody.events.article.x", &[], "\u{1}").await;
-    let ops = Operator::new(&all);
-    strangers_are_refused(&all).await;
-    wrong_choices_are_named(&ops).await;
-    assert_eq!(all.server.messages_in("DEAD_LETTERS").await, 1);
-    // Of a consumer that does not run, and no event at all: shown, told, and dropped all the same.
-    let order = json!({ "all": true });
-    let tried = ops.post("/redrive", order.clone()).await;
-    assert_eq!(tried.body["failing"][0]["reason"], "nobody is not running", "{tried:?}");
-    let whole = ops.get("/1").await;
-    assert_eq!((&whole.body["aggregate_id"], &whole.body["body"]), (&Value::Null, &json!("\u{1}")));
-    assert_eq!(ops.post("/drop", order).await.body["dropped"], json!(1));
-}
-
-async fn strangers_are_refused(all: &Installation) {
-    let order = json!({ "all": true });
-    let editor = all.mint(&["--user", "eve", "--role", "editor"]);
-    for (method, rest) in [
-        (Method::GET, ""),
-        (Method::GET, "/1"),
-        (Method::DELETE, "/1"),
-        (Method::POST, "/redrive"),
-        (Method::POST, "/drop"),
-    ] {
-        let url = format!("{}{PATH}{rest}", all.url());
-        let request = || http_client().request(method.clone(), &url).json(&order);
-        let nobody = send(request()).await;
-        assert_eq!((nobody.status, nobody.header("www-authenticate")), (401, "Bearer"), "{rest}");
-        let stranger = send(request().bearer_auth(&editor)).await;
-        let forbidden = json!("urn:newswire:problem:forbidden");
-        assert_eq!((stranger.status, &stranger.body["type"]), (403, &forbidden), "{rest}");
-    }
-}
-
-async fn wrong_choices_are_named(ops: &Operator<'_>) {
-    let named = |response: &Response| {
-        let field = response.body["errors"][0]["field"].as_str().unwrap_or_default();
-        (response.status, field.to_owned())
-    };
-    for (rest, field) in [
-        ("?consumer=*", "consumer"),
-        ("?consumer=a.b", "consumer"),
-        ("?consumer=", "consumer"),
-        ("?aggregate=x", "aggregate"),
-        ("?reason=", "reason"),
-        ("?after=yesterday", "after"),
-        ("?before=2026-13-01T00:00:00Z", "before"),
-        ("?limit=0", "limit"),
-        ("?limit=101", "limit"),
-        ("?cursor=x", "cursor"),
-        ("/x", "number"),
-        ("/18446744073709551616", "number"),
-    ] {
-        assert_eq!(named(&ops.get(rest).await), (400, field.to_owned()), "{rest}");
-    }
-    for (body, field) in [
-        (json!({}), "all"),
-        (json!({ "all": false, "dry_run": true }), "all"),
-        (json!({ "all": "yes" }), "all"),
-        (json!({ "consumer": ">" }), "consumer"),
-        (json!({ "consumer": 1 }), "consumer"),
-        (json!({ "aggregate": "x", "all": true }), "aggregate"),
-        (json!({ "reason": "" }), "reason"),
-        (json!({ "after": "now" }), "after"),
-        (json!({ "before": "" }), "before"),
-        (json!({ "all": true, "cursor": -1 }), "cursor"),
-        (json!({ "all": true, "agregate": article_id() }), "agregate"),
-    ] {
-        for rest in ["/redrive", "/drop"] {
-            let refused = ops.post(rest, body.clone()).await;
-            assert_eq!(named(&refused), (400, field.to_owned()), "{rest} {body}: {refused:?}");
-        }
-    }
-}
-
-#[tokio::test]
 async fn a_redrive_brings_back_an_article_that_the_read_model_gave_up_on() {
     let all = Installation::start().await;
     let id = article_id();
@@ -269,7 +191,7 @@ async fn a_redrive_of_many_articles_is_done_by_several_requests() {
     assert_eq!((failing(&rest), &rest.body["complete"]), (Some(1), &json!(true)), "{rest:?}");
 }
 
-fn article_id() -> AggregateId {
+pub fn article_id() -> AggregateId {
     CommandId::generate().creates("article")
 }
 

@@ -34,7 +34,7 @@ async fn a_rebuild_takes_the_place_of_the_live_one(projection: ProjectionSetting
     assert_eq!(titles(&service, second.head.position).await, ["second", "first 29"]);
     // The one before gets what it has missed before it is live again.
     let third = writer.create("bob", "third", "C").await;
-    admin.ask(Question::Rollback).await;
+    admin.ask(Question::Rollback {}).await;
     admin.live(1).await;
     assert_eq!(titles(&service, third.head.position).await, ["third", "second", "first 29"]);
     let fourth = writer.create("bob", "fourth", "C").await;
@@ -75,8 +75,8 @@ async fn one_that_is_held_follows_and_waits_and_survives_a_restart() {
     let writer = ArticleWriter::new(&server).await;
     let service = TestService::start(&server, folder.path()).await;
     let admin = Admin::new(&server).await;
-    assert!(admin.try_ask(Question::Promote).await.is_err(), "there is nothing to promote");
-    assert!(admin.try_ask(Question::Rollback).await.is_err(), "nor to go back to");
+    assert!(admin.try_ask(Question::Promote {}).await.is_err(), "there is nothing to promote");
+    assert!(admin.try_ask(Question::Rollback {}).await.is_err(), "nor to go back to");
     admin.rebuild(true, false).await;
     let rebuild = Question::Rebuild { name: "articles".to_owned(), hold: false, verify: false };
     assert!(admin.try_ask(rebuild).await.is_err(), "one at a time");
@@ -92,7 +92,7 @@ async fn one_that_is_held_follows_and_waits_and_survives_a_restart() {
     let last = writer.create("ann", "after the restart", "C").await;
     admin.until(2, |found| found.position == Some(last.head.position)).await;
     assert_eq!(admin.states().await, [(1, State::Live), (2, State::Building)]);
-    admin.ask(Question::Promote).await;
+    admin.ask(Question::Promote {}).await;
     admin.live(2).await;
     assert_eq!(titles(&service, last.head.position).await.len(), 2);
     service.stop().await;
@@ -105,7 +105,7 @@ async fn one_that_is_cancelled_leaves_the_live_one_alone() {
     let service = TestService::start(&server, folder.path()).await;
     let admin = Admin::new(&server).await;
     admin.rebuild(true, false).await;
-    admin.ask(Question::Cancel).await;
+    admin.ask(Question::Cancel {}).await;
     assert_eq!(admin.states().await, [(1, State::Live), (2, State::Failed)]);
     let article = writer.create("ann", "goes on", "C").await;
     assert_eq!(titles(&service, article.head.position).await, ["goes on"]);
@@ -118,8 +118,8 @@ async fn one_that_is_cancelled_leaves_the_live_one_alone() {
     };
     test_support::eventually("the failed one to be removed", states).await;
     // A rollback that is given up leaves the previous one where it was.
-    admin.ask(Question::Rollback).await;
-    let cancelled = admin.try_ask(Question::Cancel).await.is_ok();
+    admin.ask(Question::Rollback {}).await;
+    let cancelled = admin.try_ask(Question::Cancel {}).await.is_ok();
     let state = if cancelled { State::Previous } else { State::Live };
     admin.until(1, |found| found.state == state).await;
     service.stop().await;
@@ -153,12 +153,12 @@ async fn one_that_lacks_events_is_held_until_somebody_has_seen_that() {
     admin.rebuild(false, false).await;
     let held = admin.until(4, |found| found.held).await;
     assert!(held.reason.is_some_and(|reason| reason.contains("the live generation has events")));
-    admin.ask(Question::Cancel).await;
-    admin.ask(Question::Rollback).await;
+    admin.ask(Question::Cancel {}).await;
+    admin.ask(Question::Rollback {}).await;
     let held = admin.until(2, |found| found.held).await;
     assert!(held.reason.is_some_and(|reason| reason.contains("the live generation has events")));
     // Whoever has read that may have it all the same.
-    admin.ask(Question::Promote).await;
+    admin.ask(Question::Promote {}).await;
     admin.live(2).await;
     assert_eq!(titles(&service, fine.head.position).await.len(), 2);
     service.stop().await;
@@ -228,7 +228,7 @@ async fn a_changed_version_starts_a_rebuild_if_the_setting_says_so() {
     let settings = ProjectionSettings { rebuild_on_change: true, ..ProjectionSettings::default() };
     let service = TestService::start_with(&server, folder.path(), settings).await;
     let live = admin.live(2).await;
-    assert_eq!(live.version, admin.ask(Question::Status).await.version);
+    assert_eq!(live.version, admin.ask(Question::Status {}).await.version);
     assert_eq!(titles(&service, article.head.position).await, ["T"]);
     service.stop().await;
 }

@@ -173,7 +173,7 @@ async fn a_stopped_replica_is_replaced_and_writes_nothing_when_it_wakes() {
     // Every row is as a rebuild makes it.
     admin.rebuild(false, true).await;
     assert_eq!(admin.live(2).await.reason, None);
-    admin.ask(Question::Status).await;
+    admin.ask(Question::Status {}).await;
     for replica in &replicas {
         replica.signal(Signal::TERM);
     }

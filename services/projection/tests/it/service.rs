@@ -141,7 +141,7 @@ impl Admin {
         is: impl Fn(&GenerationStatus) -> bool,
     ) -> GenerationStatus {
         eventually("the generation to be as expected", || async {
-            let status = self.ask(Question::Status).await;
+            let status = self.ask(Question::Status {}).await;
             let found = status.generations.into_iter();
             found.filter(|found| found.number == number).find(|found| is(found))
         })
@@ -155,7 +155,7 @@ impl Admin {
 
     /// The states of all generations.
     pub(crate) async fn states(&self) -> Vec<(i32, State)> {
-        let status = self.ask(Question::Status).await;
+        let status = self.ask(Question::Status {}).await;
         status.generations.iter().map(|found| (found.number, found.state)).collect()
     }
 }

@@ -1,5 +1,8 @@
 //! Why a connection ends, and how.
 
+#[cfg(test)]
+mod tests;
+
 use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};

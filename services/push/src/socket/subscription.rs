@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use messaging::Throttle;
+
 use super::{
     client::{Client, Complaint},
     connection::Outgoing,
@@ -11,6 +13,9 @@ use crate::{frame::ServerFrame, metrics, replay::Replay, topic::Topic};
 
 /// How long a client may take to read a page of the past.
 const PAGE_PATIENCE: Duration = Duration::from_secs(10);
+/// Held back: what each subscription may be the reason for.
+static UNKNOWN_END: Throttle = Throttle::new();
+static NO_PAGE: Throttle = Throttle::new();
 
 impl Client {
     /// The topics, if all exist, the client may have them, and they are not too many.
@@ -86,9 +91,14 @@ impl Client {
     ) -> Result<bool, End> {
         let Some(since) = since else { return Ok(true) };
         let (current, last) = self.push.feed.end().await.map_err(|error| {
-            tracing::warn!(%error, "asking for the last position failed");
+            if let Some(held_back) = UNKNOWN_END.pass() {
+                tracing::warn!(%error, held_back, "asking for the last position failed");
+            }
             End::Failed
         })?;
+        if let Some(held_back) = UNKNOWN_END.over() {
+            tracing::info!(held_back, "the last position is known again");
+        }
         if current != self.stream {
             self.push.feed.stream().nudge();
             return Err(End::Replaced);
@@ -120,9 +130,14 @@ impl Client {
                 // Held until the page is sent, since it is kept until then; a slow client does not keep it for long.
                 let _permit = self.push.replays.acquire().await.map_err(|_| End::Failed)?;
                 let page = replay.next(&self.push.feed).await.map_err(|error| {
-                    tracing::warn!(%error, "a replay failed");
+                    if let Some(held_back) = NO_PAGE.pass() {
+                        tracing::warn!(%error, held_back, "a replay failed");
+                    }
                     End::Failed
                 })?;
+                if let Some(held_back) = NO_PAGE.over() {
+                    tracing::info!(held_back, "the past is replayed again");
+                }
                 let Some(frames) = page else { return Ok(()) };
                 let sent = async {
                     for frame in frames {

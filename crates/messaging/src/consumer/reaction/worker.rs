@@ -18,6 +18,7 @@ use super::{
     in_hand::{Held, InHand},
 };
 use crate::{
+    Throttle,
     consumer::{
         DeadLetterBox, DeadLetters, Redriven,
         metrics::ConsumerMetrics,
@@ -31,6 +32,10 @@ use crate::{
 const PROGRESS: Duration = Duration::from_secs(3);
 /// How many handlers run at once.
 const MAX_CONCURRENT: usize = 16;
+
+/// Held back: what each message may be the reason for.
+static UNPLACED: Throttle = Throttle::new();
+static UNACKNOWLEDGED: Throttle = Throttle::new();
 
 /// A message in hand: as the server knows it, and as we do.
 pub(super) struct Taken {
@@ -53,6 +58,7 @@ pub(super) struct Worker<R> {
     permits: Semaphore,
     in_hand: InHand,
     metrics: ConsumerMetrics,
+    retries: Throttle,
     stop: CancellationToken,
 }
 
@@ -82,7 +88,8 @@ impl<R: Reaction> Worker<R> {
     ) -> Self {
         let permits = Semaphore::new(MAX_CONCURRENT);
         let (in_hand, metrics) = (InHand::new(), ConsumerMetrics::new(R::NAME));
-        Self { reaction, dead_letters, letters, permits, in_hand, metrics, stop }
+        let retries = Throttle::new();
+        Self { reaction, dead_letters, letters, permits, in_hand, metrics, retries, stop }
     }
 
     /// Returns when it is time to stop.
@@ -108,7 +115,10 @@ impl<R: Reaction> Worker<R> {
     /// Takes a message in hand, unless it is there.
     pub fn take(&self, message: Message) -> Option<Taken> {
         let Some((stored, time)) = stored(&message) else {
-            tracing::error!(consumer = R::NAME, "a message without a position was dropped");
+            if let Some(held_back) = UNPLACED.pass() {
+                let consumer = R::NAME;
+                tracing::error!(consumer, held_back, "a message without a position was dropped");
+            }
             return None;
         };
         self.in_hand.take(stored.position, time).then_some(Taken { message, stored })
@@ -177,20 +187,31 @@ impl<R: Reaction> Worker<R> {
         let mut attempts = Attempts::default();
         while !self.stop.is_cancelled() {
             let reason = match self.step(message, &mut attempts).await {
-                Ok(settled) => return settled,
+                Ok(settled) => {
+                    // Others may have gone well all the time.
+                    if attempts.all > 0
+                        && let Some(held_back) = self.retries.over()
+                    {
+                        tracing::info!(consumer = R::NAME, held_back, "events are handled again");
+                    }
+                    return settled;
+                }
                 Err(reason) => reason,
             };
             self.metrics.retried();
             attempts.all += 1;
             let pause = R::BACKOFF.pause(attempts.all);
-            tracing::warn!(
-                consumer = R::NAME,
-                position = message.position,
-                reason,
-                attempt = attempts.all,
-                ?pause,
-                "event is tried again"
-            );
+            if let Some(held_back) = self.retries.pass() {
+                tracing::warn!(
+                    consumer = R::NAME,
+                    position = message.position,
+                    reason,
+                    attempt = attempts.all,
+                    ?pause,
+                    held_back,
+                    "event is tried again"
+                );
+            }
             tokio::select! {
                 () = self.stop.cancelled() => {}
                 () = tokio::time::sleep(pause) => {}
@@ -286,7 +307,9 @@ fn stored(message: &Message) -> Option<(StreamMessage, OffsetDateTime)> {
 
 /// An acknowledgement that gets lost means another delivery, which the reaction's own record answers.
 async fn acknowledge(message: &Message, kind: AckKind) {
-    if let Err(error) = message.ack_with(kind).await {
-        tracing::warn!(%error, "sending an acknowledgement failed");
+    if let Err(error) = message.ack_with(kind).await
+        && let Some(held_back) = UNACKNOWLEDGED.pass()
+    {
+        tracing::warn!(%error, held_back, "sending an acknowledgement failed");
     }
 }

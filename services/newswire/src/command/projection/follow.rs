@@ -26,7 +26,7 @@ pub(super) async fn follow(connection: &Connection, status: Status) -> anyhow::R
         print::status(&status)?;
         return Ok(ExitCode::SUCCESS);
     };
-    let last = watch(number, status, || ask(connection, Question::Status)).await?;
+    let last = watch(number, status, || ask(connection, Question::Status {})).await?;
     let generation = find(&last, number)?;
     output::report(print::line(generation, &last))?;
     let is_good =
