@@ -135,7 +135,9 @@ async fn a_link_can_name_the_position_that_it_needs() {
     let listed = send(app.anonymous(Method::GET, &path)).await;
     assert_eq!((listed.status, listed.body["items"].as_array().map(Vec::len)), (200, Some(1)));
     let future = send(app.anonymous(Method::GET, "/api/articles?min_position=9")).await;
-    assert_eq!((future.status, future.header("retry-after")), (503, "1"));
+    let another = json!("urn:newswire:problem:position-of-another-stream");
+    assert_eq!((future.status, &future.body["type"]), (409, &another));
+    assert_eq!(future.header("newswire-stream"), created.header("newswire-stream"));
     let wrong = send(app.anonymous(Method::GET, "/api/articles?min_position=x")).await;
     assert_eq!((wrong.status, &wrong.body["errors"][0]["field"]), (400, &json!("min_position")));
 }
