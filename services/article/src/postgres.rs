@@ -175,7 +175,9 @@ impl PostgresEventStore {
         let waiting = tokio::time::timeout(RELAY_PATIENCE, agreed.wait_for(has_its_positions));
         match waiting.await {
             Ok(_) => Ok(()),
-            Err(_) => Err(StoreError::new(act, "the database has the positions of another stream")),
+            Err(_) => {
+                Err(StoreError::new(act, "the database is yet to be compared with the stream"))
+            }
         }
     }
 
