@@ -143,8 +143,10 @@ async fn well_again(all: &Installation) {
 #[tokio::test]
 async fn without_nats_each_service_says_so_once() {
     let mut all = Installation::start().await;
+    // The logs are marked first: a service may tell of the end before the next line runs.
+    let Logs { begin, since, .. } = Logs::from_here(&all);
     all.server.kill();
-    let logs = Logs::from_here(&all);
+    let logs = Logs { all: &all, begin, since };
     let failed = ask(&all).await;
     assert!(failed > 100, "only {failed} requests failed");
     logs.assert_silent();
@@ -166,8 +168,9 @@ async fn without_nats_each_service_says_so_once() {
 #[tokio::test]
 async fn without_postgres_each_service_says_so_once() {
     let mut all = Installation::start_on_postgres().await;
+    let Logs { begin, since, .. } = Logs::from_here(&all);
     all.postgres.as_mut().expect("it has one").kill().await;
-    let logs = Logs::from_here(&all);
+    let logs = Logs { all: &all, begin, since };
     let failed = ask(&all).await;
     assert!(failed > 10, "only {failed} requests failed");
     logs.assert_silent();
