@@ -256,7 +256,8 @@ impl Connection {
     pub fn stream(&self) -> &StreamWatch {
         let start = || {
             let stream = EventStream::new(self.jetstream.clone());
-            WatchTask::start(self.client.clone(), stream, self.link(), self.reading.clone())
+            let (link, reading) = (self.link(), self.reading.clone());
+            WatchTask::start(self.client.clone(), stream, link, reading, Arc::downgrade(&self.0))
         };
         &self.stream.get_or_init(start).watch
     }

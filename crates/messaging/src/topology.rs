@@ -1,5 +1,7 @@
 //! The streams. `newswire provision` creates them or brings them up to date; services only use them.
 
+mod same;
+
 use std::time::Duration;
 
 use async_nats::jetstream::{
@@ -68,7 +70,8 @@ fn hint(error: &CreateStreamError) -> &'static str {
     }
 }
 
-/// Creates what is missing and updates what differs. Running it again changes nothing.
+/// Creates what is missing and updates what differs. Running it again changes nothing, and writes nothing: on a full disk
+/// the server takes no update, and an installation that has its streams needs none.
 ///
 /// `replicas` is 1 for a single server, 3 for a cluster.
 pub async fn provision(connection: &Connection, replicas: usize) -> Result<(), ProvisionError> {
@@ -87,12 +90,15 @@ pub async fn provision(connection: &Connection, replicas: usize) -> Result<(), P
         (names::SNAPSHOTS, snapshots(replicas)),
         (names::LEASES, leases(replicas)),
     ] {
-        if let Some(existing) = existing(connection, stream).await?
-            && config.max_bytes > 0
-            && existing.state.bytes > config.max_bytes.cast_unsigned()
-        {
-            // A smaller bound would throw away what is there.
-            config.max_bytes = config.max_bytes.max(existing.config.max_bytes);
+        if let Some(existing) = existing(connection, stream).await? {
+            if config.max_bytes > 0 && existing.state.bytes > config.max_bytes.cast_unsigned() {
+                // A smaller bound would throw away what is there.
+                config.max_bytes = config.max_bytes.max(existing.config.max_bytes);
+            }
+            if same::is_same(&existing.config, &config) {
+                tracing::debug!(stream, replicas, "stream is as it should be");
+                continue;
+            }
         }
         connection
             .jetstream

@@ -65,8 +65,7 @@ impl EmbeddedNats {
         let address = free_address(settings.listen)?;
         let password = config::password(&dir)?;
         let config = config::write(&dir, address, settings)?;
-        fs::write(dir.join(ADDRESS_FILE), address.to_string())
-            .context("writing the address failed")?;
+        config::write_changed(&dir.join(ADDRESS_FILE), &address.to_string())?;
         let plan = Plan { binary, dir, config, password };
         let process = Process::start(&plan).await?;
         Ok(Self { address, plan, process })

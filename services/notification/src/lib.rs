@@ -5,6 +5,7 @@ mod address;
 mod delivery;
 mod message;
 mod notifier;
+mod opening;
 mod record;
 
 use std::{path::PathBuf, pin::pin, sync::Arc};
@@ -27,7 +28,7 @@ use service_kit::{
 use sqlx::sqlite::SqliteConnectOptions;
 use tokio_util::sync::CancellationToken;
 
-use crate::{delivery::Delivery, message::Composer, notifier::Notifier, record::Record};
+use crate::{delivery::Delivery, message::Composer, notifier::Notifier};
 
 /// The service's name: its NATS user, its durable.
 pub const NAME: &str = "notification";
@@ -80,7 +81,11 @@ pub async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
     let delivery = Arc::new(Delivery::new(own.smtp_url.expose_secret(), mail_dir).await?);
 
     make_folder_of(database.get_filename())?;
-    let record = Record::open(database).await.context("opening the record failed")?;
+    let recording = context.health.component("notification: record");
+    let opened = opening::open(database, &recording, stop).await;
+    let Some((record, record_id)) = opened.context("opening the record failed")? else {
+        return Ok(());
+    };
     let Some(connection) = Connection::open(&settings.nats, NAME, stop).await? else {
         return Ok(());
     };
@@ -91,9 +96,7 @@ pub async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
         history::warning(damage).map_or(State::Ready, State::Warning)
     });
     let notifier = Arc::new(Notifier::new(composer, delivery.clone(), record.clone()));
-    let record_id = record.id().await.context("reading the record failed")?;
     let lease = Lease::new(&connection, NAME, record_id);
-    let recording = context.health.component("notification: record");
     let sending = context.health.component("notification: delivery");
     tokio::select! {
         () = take_turns(&connection, &lease, &notifier, &ready, stop) => {}

@@ -157,4 +157,7 @@ pub(crate) trait Database: Clone + Debug + Send + Sync + 'static {
 
     /// Lets go of it.
     fn close(&self) -> impl Future<Output = ()> + Send;
+
+    /// Lets go of it and of its `tables` at the end of the process, so that the next start needs no room.
+    fn leave(&self, tables: &Self::Tables) -> impl Future<Output = ()> + Send;
 }

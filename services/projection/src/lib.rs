@@ -49,6 +49,9 @@ const PASSING: [&str; 6] = ["57P01", "57P02", "57P03", "53300", "53100", "55P03"
 /// Those of SQLite, whose lower eight bits say as much: it is busy, an I/O error, the disk is full.
 const PASSING_IN_SQLITE: [u32; 3] = [5, 10, 13];
 
+/// The pauses between attempts to open the database: short enough for an end of the fault to be noticed soon.
+const PATIENCE: Backoff = Backoff { base: Duration::from_millis(100), max: Duration::from_secs(2) };
+
 /// The service's name: its NATS user, its queue group.
 pub const NAME: &str = "projection";
 
@@ -117,7 +120,7 @@ async fn run_on<D: Database>(
     );
     server.stop().await;
     connection.close().await;
-    live.close().await;
+    live.leave().await;
     control.and(active)
 }
 
@@ -157,7 +160,7 @@ async fn open<D: Database>(
         }
         tokio::select! {
             () = stop.cancelled() => break,
-            () = tokio::time::sleep(Backoff::default().pause(attempt)) => {}
+            () = tokio::time::sleep(PATIENCE.pause(attempt)) => {}
         }
     }
     Ok(None)

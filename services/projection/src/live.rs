@@ -199,10 +199,9 @@ impl<D: Database> Live<D> {
         Ok(())
     }
 
-    /// Lets go of the database.
-    pub(crate) async fn close(&self) {
-        self.current().tables.close().await;
-        self.0.database.close().await;
+    /// Lets go of the database at the end of the process.
+    pub(crate) async fn leave(&self) {
+        self.0.database.leave(&self.current().tables).await;
     }
 }
 

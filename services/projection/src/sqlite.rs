@@ -4,6 +4,7 @@
 
 mod catalog;
 mod index;
+mod leave;
 mod lock;
 mod origin;
 mod read;
@@ -98,6 +99,14 @@ impl SqliteTables {
         migrations(sqlx::migrate!("migrations/sqlite/generation")).run(&writer).await?;
         let (readers, searchers) = (readers(&options), searchers(options.clone()));
         Ok(Self { writer, durable: durable(options), readers, searchers })
+    }
+
+    /// Lets go of it as it is at the end of the process.
+    async fn leave(&self) {
+        self.readers.close().await;
+        self.searchers.close().await;
+        self.durable.close().await;
+        leave::leave(&self.writer).await;
     }
 
     fn peek(path: PathBuf) -> Self {

@@ -1,7 +1,7 @@
 //! Knowing at any moment which stream the connection leads to.
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak, atomic::Ordering},
     time::Duration,
 };
 
@@ -12,7 +12,12 @@ use tokio::sync::{Notify, watch};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{EventStream, Mark, Relation};
-use crate::{Link, connection::Reading, names};
+use crate::{
+    Connection, Link,
+    connection::{Clients, Reading},
+    history::Suspicion,
+    names,
+};
 
 /// How often one looks: a stream can be put back without a word while everybody stays connected.
 const LOOK: Duration = Duration::from_secs(1);
@@ -88,6 +93,7 @@ impl WatchTask {
         stream: EventStream,
         link: watch::Receiver<Link>,
         reading: Reading,
+        clients: Weak<Clients>,
     ) -> Self {
         let (sender, seen) = watch::channel(Seen::default());
         let nudge = Arc::new(Notify::new());
@@ -100,7 +106,8 @@ impl WatchTask {
             seen,
             nudge: nudge.clone(),
         };
-        let task = Task { client, stream, link, nudge, memory, sender, reading };
+        let task =
+            Task { client, stream, link, nudge, memory, sender, reading, clients, suspected: 0 };
         Self { watch, _task: AbortOnDropHandle::new(tokio::spawn(task.run())) }
     }
 }
@@ -232,6 +239,9 @@ struct Task {
     memory: Memory,
     sender: watch::Sender<Seen>,
     reading: Reading,
+    clients: Weak<Clients>,
+    /// The last position without a message that was told: each is told once.
+    suspected: u64,
 }
 
 impl Task {
@@ -292,9 +302,23 @@ impl Task {
             None => found,
         };
         let mark = self.stream.mark_of(&found).await?;
+        if mark.position != found.last {
+            self.suspect_end(found.last);
+        }
         // Somebody may have read on meanwhile.
         self.memory.remember(mark);
         Ok(Some(found.identity))
+    }
+
+    /// Has somebody look at the message at the end, which no reader would miss.
+    fn suspect_end(&mut self, last: u64) {
+        if self.suspected != last
+            && let Some(clients) = self.clients.upgrade()
+        {
+            self.suspected = last;
+            let end = Suspicion::Positions(last..=last);
+            Connection(clients).suspect("end of the stream", end);
+        }
     }
 
     fn tell(&self, seen: Seen) {

@@ -51,9 +51,23 @@ include "permissions.conf"
     );
     let path = dir.join("server.conf");
     for (path, text) in [(&path, config.as_str()), (&dir.join("permissions.conf"), PERMISSIONS)] {
-        fs::write(path, text).with_context(|| format!("writing {} failed", path.display()))?;
+        write_changed(path, text)?;
     }
     Ok(path)
+}
+
+/// Has `text` in the file `path`, whole or not at all. What is there already is not written: nothing fits on a full disk.
+pub(super) fn write_changed(path: &Path, text: &str) -> anyhow::Result<()> {
+    if fs::read(path).is_ok_and(|found| found == text.as_bytes()) {
+        return Ok(());
+    }
+    let partial = path.with_extension("partial");
+    let written = fs::write(&partial, text).and_then(|()| fs::rename(&partial, path));
+    if written.is_err() {
+        // What could not be written is of no use.
+        let _ = fs::remove_file(&partial);
+    }
+    written.with_context(|| format!("writing {} failed", path.display()))
 }
 
 fn is_sync(text: &str) -> bool {

@@ -31,7 +31,8 @@ pub(super) fn max_store(dir: &Path, setting: &str) -> Result<u64, SettingsError>
     if needed <= wanted {
         return Ok(wanted);
     }
-    let allowed = needed + MARGIN;
+    // In whole steps: a bound that differed at each start would be written each time, also on a full disk.
+    let allowed = needed.next_multiple_of(MARGIN) + MARGIN;
     tracing::warn!(
         needed,
         allowed,

@@ -90,20 +90,25 @@ impl App {
         app
     }
 
-    /// Starts it (again), with the data that it has.
+    /// Starts it (again), with the data that it has, and waits until it is ready.
     pub async fn run(&mut self) {
-        let log = |name: &str| {
-            let path = self.dir.path().join(name);
-            fs::OpenOptions::new().create(true).append(true).open(path).expect("a log file")
-        };
-        let child = self.command(&["run"]).stdout(log("out")).stderr(log("err")).spawn();
-        self.child = Some(child.expect("newswire starts"));
+        self.begin();
         eventually("newswire to be ready", || async {
             let ready = self.client.get(self.url("/readyz")).send().await.ok()?;
             let articles = self.client.get(self.url("/api/articles")).send().await.ok()?;
             (ready.status() == 200 && articles.status() == 200).then_some(())
         })
         .await;
+    }
+
+    /// Starts it without waiting for anything.
+    pub fn begin(&mut self) {
+        let log = |name: &str| {
+            let path = self.dir.path().join(name);
+            fs::OpenOptions::new().create(true).append(true).open(path).expect("a log file")
+        };
+        let child = self.command(&["run"]).stdout(log("out")).stderr(log("err")).spawn();
+        self.child = Some(child.expect("newswire starts"));
     }
 
     /// A `newswire` command in this installation.
@@ -207,6 +212,14 @@ impl App {
     /// Waits for its end; tells its exit code.
     pub fn wait(&mut self) -> Option<i32> {
         self.child.take().expect("it runs").wait().expect("the child is ours").code()
+    }
+
+    /// Waits until no nats-server has the data: one whose parent was killed ends a little later.
+    pub async fn data_is_free(&self) {
+        eventually("the data to be free", || async {
+            fs::File::open(self.data().join("nats/lock")).ok()?.try_lock().ok()
+        })
+        .await;
     }
 
     /// Its process.

@@ -18,6 +18,8 @@ use test_support::http_client;
 pub enum Heard {
     /// It was acknowledged at this position.
     Acknowledged(u64),
+    /// It was refused with 503: nothing was changed.
+    Refused,
     /// Nobody knows.
     Unknown,
 }
@@ -34,6 +36,7 @@ struct Shared {
     heard: Mutex<BTreeMap<String, Heard>>,
     acknowledged: AtomicUsize,
     refused: AtomicUsize,
+    unknown: AtomicUsize,
     position: AtomicU64,
 }
 
@@ -44,7 +47,8 @@ impl Shared {
                 self.position.fetch_max(position, Ordering::SeqCst);
                 self.acknowledged.fetch_add(1, Ordering::SeqCst);
             }
-            Heard::Unknown => drop(self.refused.fetch_add(1, Ordering::SeqCst)),
+            Heard::Refused => drop(self.refused.fetch_add(1, Ordering::SeqCst)),
+            Heard::Unknown => drop(self.unknown.fetch_add(1, Ordering::SeqCst)),
         }
         self.heard.lock().expect("unpoisoned").insert(title, heard);
     }
@@ -72,9 +76,14 @@ impl Driver {
         self.shared.acknowledged.load(Ordering::SeqCst)
     }
 
-    /// How many were not.
+    /// How many were refused for certain.
     pub fn refused(&self) -> usize {
         self.shared.refused.load(Ordering::SeqCst)
+    }
+
+    /// How many ended so that nobody knows.
+    pub fn unknown(&self) -> usize {
+        self.shared.unknown.load(Ordering::SeqCst)
     }
 
     /// The last position that was acknowledged.
@@ -106,6 +115,7 @@ async fn post(lane: u32, url: String, token: String, pause: Duration, shared: Ar
                 let position = position.to_str().expect("ASCII").parse();
                 Heard::Acknowledged(position.expect("a number"))
             }
+            Ok(response) if response.status() == StatusCode::SERVICE_UNAVAILABLE => Heard::Refused,
             _ => Heard::Unknown,
         };
         shared.note(title, heard);
@@ -124,7 +134,11 @@ pub fn judge(heard: &BTreeMap<String, Heard>, items: &[Value], mails: &[String])
     assert_eq!(there.len(), titles.len(), "an article is there twice");
     for (title, heard) in heard {
         let is_there = there.contains(title.as_str());
-        assert!(is_there || *heard == Heard::Unknown, "{title} was acknowledged and is lost");
+        match heard {
+            Heard::Acknowledged(_) => assert!(is_there, "{title} was acknowledged and is lost"),
+            Heard::Refused => assert!(!is_there, "{title} was refused and is there"),
+            Heard::Unknown => {}
+        }
     }
     for title in &there {
         assert!(heard.contains_key(*title), "{title} was never sent");

@@ -13,6 +13,7 @@ mod dead_refused;
 mod deployment;
 mod foreign;
 mod full_disk;
+mod full_disk_start;
 mod hostile;
 mod importing;
 mod kill;

@@ -43,11 +43,7 @@ async fn a_damaged_event_is_found_told_and_not_written_over() {
 
     // Not in order: a snapshot would stand for the history.
     app.kill();
-    eventually("the data to be free", || async {
-        let lock = std::fs::File::open(app.data().join("nats/lock")).ok()?;
-        lock.try_lock().ok()
-    })
-    .await;
+    app.data_is_free().await;
     damage(&app.data().join("nats/jetstream"), "the-second");
     app.run().await;
     let (whole, said) = verify(&app);
@@ -84,4 +80,52 @@ async fn a_reader_that_meets_a_gap_tells_it() {
     let told = eventually("the damage to be told", || warning(&app)).await;
     assert!(told.contains("position 2 of the stream EVENTS has no message"), "{told}");
     assert!(told.contains("newswire verify") && told.contains("backup"), "{told}");
+}
+
+/// An installation with an article of each of `titles`, all of them in the read model, stopped as a crash does.
+async fn crashed_with(titles: &[&str]) -> App {
+    let mut app = App::start().await;
+    for title in titles {
+        write(&app, Method::POST, "/api/articles", title).await;
+    }
+    app.list(titles.len() as u64).await;
+    app.kill();
+    app.data_is_free().await;
+    app
+}
+
+#[tokio::test]
+async fn a_damaged_last_event_is_told_and_the_rest_is_served() {
+    let mut app = crashed_with(&["one", "two", "the-last-one"]).await;
+    damage(&app.data().join("nats/jetstream"), "the-last-one");
+    app.run().await;
+    let (whole, said) = verify(&app);
+    assert!(!whole && said.contains("position 3 is missing"), "{said}");
+    assert!(said.contains("1 flaw") && said.contains("backup"), "{said}");
+    let told = eventually("the damage to be told", || warning(&app)).await;
+    assert!(told.contains("position 3 of the stream EVENTS has no message"), "{told}");
+    // The read model has it: rebuilding would lose it there as well, so nobody does by itself.
+    assert_eq!(app.list(3).await.len(), 3);
+    write(&app, Method::POST, "/api/articles", "another").await;
+}
+
+#[tokio::test]
+async fn an_end_that_the_server_cuts_off_is_told_and_the_rest_is_served() {
+    let mut app = crashed_with(&["one", "the-damaged-one", "three", "four"]).await;
+    let store = app.data().join("nats/jetstream");
+    damage(&store, "the-damaged-one");
+    // Without its index the server reads the file itself, and ends it where it cannot read on.
+    let index = store.join("jetstream/NEWSWIRE/streams/EVENTS/msgs/index.db");
+    std::fs::remove_file(index).expect("it is there");
+    app.run().await;
+    let told = "the stream went back: position 4 was known, and it ends at 1; only a backup of the stream can have what it lost";
+    eventually("the loss to be told", || async { app.log().contains(told).then_some(()) }).await;
+    let title = eventually("the read model to follow the stream", || async {
+        let list = send(app.request(Method::GET, "/api/articles")).await;
+        let items = list.body["items"].as_array()?.clone();
+        (items.len() == 1).then(|| items[0]["title"].clone())
+    })
+    .await;
+    assert_eq!(title, "one");
+    write(&app, Method::POST, "/api/articles", "another").await;
 }

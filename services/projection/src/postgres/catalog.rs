@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::{CATALOG, PostgresDatabase, PostgresTables, in_schema, in_time};
 use crate::{
     catalog::{Database, Generation, GenerationRow, State},
-    tables::{DatabaseError, migrations},
+    tables::{DatabaseError, Tables as _, migrations},
     time::now,
 };
 
@@ -261,5 +261,10 @@ impl Database for PostgresDatabase {
     async fn close(&self) {
         self.looks.lock().await.take();
         self.catalog.close().await;
+    }
+
+    async fn leave(&self, tables: &Self::Tables) {
+        tables.close().await;
+        self.close().await;
     }
 }

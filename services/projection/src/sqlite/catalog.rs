@@ -4,7 +4,7 @@ use std::{path::Path, time::Duration};
 
 use uuid::Uuid;
 
-use super::{SqliteDatabase, SqliteTables};
+use super::{SqliteDatabase, SqliteTables, leave::leave};
 use crate::{
     catalog::{Database, Generation, GenerationRow, State},
     tables::{DatabaseError, migrations},
@@ -177,5 +177,11 @@ impl Database for SqliteDatabase {
     async fn close(&self) {
         self.durable.close().await;
         self.catalog.close().await;
+    }
+
+    async fn leave(&self, tables: &SqliteTables) {
+        tables.leave().await;
+        self.durable.close().await;
+        leave(&self.catalog).await;
     }
 }
