@@ -21,6 +21,7 @@ pub(crate) use self::reading::Reading;
 pub use self::{error::ConnectError, link::Link};
 use crate::{
     history::History,
+    leaving::Leaving,
     permissions::Denials,
     stream::{EventStream, StreamWatch, WatchTask},
 };
@@ -58,6 +59,8 @@ pub struct Clients {
     pub(crate) denials: Denials,
     reading: Reading,
     pub(crate) history: History,
+    /// For whoever asks services: when none answers, the server may be to blame.
+    pub(crate) leaving: Leaving,
     _permissions: AbortOnDropHandle<()>,
 }
 

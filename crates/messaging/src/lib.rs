@@ -13,6 +13,7 @@ pub mod event_store;
 pub mod feed;
 pub mod history;
 pub mod lease;
+mod leaving;
 pub mod names;
 pub mod permissions;
 pub mod queue;

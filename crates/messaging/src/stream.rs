@@ -29,7 +29,7 @@ pub use self::{
     watch::{Sighting, StreamWatch},
 };
 pub(crate) use self::{provisioned::metadata, watch::WatchTask};
-use crate::{event_store::publish_error, names};
+use crate::{event_store::publish_error, leaving::check_quorum, names};
 
 /// How many renewals are looked at: each is a disaster of its own.
 const MAX_RENEWALS: usize = 10_000;
@@ -98,7 +98,10 @@ impl EventStream {
 
     pub(crate) async fn find(&self) -> Result<Option<Found>, StoreError> {
         match self.info().await? {
-            Some(info) => Ok(Some(self.found(&info).await?)),
+            Some(info) => {
+                check_quorum(info.cluster.as_ref())?;
+                Ok(Some(self.found(&info).await?))
+            }
             None => Ok(None),
         }
     }

@@ -1,4 +1,5 @@
 use std::{
+    collections::BTreeMap,
     fs,
     path::Path,
     process::{Child, Command, Stdio},
@@ -8,7 +9,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 use crate::{
-    eventually,
+    Proxy, eventually,
     nats::{USERS, copy_permissions, free_port, nats_server_binary},
 };
 
@@ -17,6 +18,8 @@ pub const CLUSTER_PASSWORD: &str = "of-the-cluster";
 /// As `README.md` says for a cluster: a server that stands still is given up by the others. Until then they hand it requests for the
 /// services that were connected to it, which nobody answers.
 const PINGS: &str = "ping_interval: \"1s\", ping_max: 2";
+/// Where each server says that it is: the others are to find it by the ways that can be cut alone.
+const NOWHERE: &str = "127.0.0.1:1";
 /// How many servers it has.
 const SERVERS: usize = 3;
 
@@ -25,6 +28,8 @@ const SERVERS: usize = 3;
 pub struct NatsCluster {
     children: Vec<Child>,
     ports: Vec<u16>,
+    /// The way of each server (first) to each other.
+    ways: BTreeMap<(usize, usize), Proxy>,
     _dir: TempDir,
 }
 
@@ -34,13 +39,20 @@ impl NatsCluster {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let ports: Vec<u16> = (0..SERVERS).map(|_| free_port()).collect();
         let routes: Vec<u16> = (0..SERVERS).map(|_| free_port()).collect();
+        let mut ways = BTreeMap::new();
+        for from in 0..SERVERS {
+            for to in (0..SERVERS).filter(|to| *to != from) {
+                ways.insert((from, to), Proxy::start(routes[to]).await);
+            }
+        }
         let children = (0..SERVERS).map(|number| {
             let dir = dir.path().join(name(number));
             fs::create_dir(&dir).expect("a folder");
-            spawn(&dir, number, ports[number], &routes)
+            let others = (0..SERVERS).filter_map(|to| Some(ways.get(&(number, to))?.port));
+            spawn(&dir, number, ports[number], routes[number], &others.collect::<Vec<u16>>())
         });
         let children = children.collect();
-        let cluster = Self { children, ports, _dir: dir };
+        let cluster = Self { children, ports, ways, _dir: dir };
         eventually("the cluster to have a leader", || async {
             let jetstream = async_nats::jetstream::new(cluster.client().await?);
             jetstream.query_account().await.ok()
@@ -78,6 +90,21 @@ impl NatsCluster {
         self.signal(number, Signal::CONT);
     }
 
+    /// Cuts the server off from the others. Its clients reach it as before.
+    pub fn cut_off(&self, number: usize) {
+        self.ways_of(number).for_each(Proxy::cut);
+    }
+
+    /// Ends that.
+    pub fn reconnect(&self, number: usize) {
+        self.ways_of(number).for_each(Proxy::mend);
+    }
+
+    fn ways_of(&self, number: usize) -> impl Iterator<Item = &Proxy> {
+        let ways = self.ways.iter();
+        ways.filter(move |((from, to), _)| number == *from || number == *to).map(|(_, way)| way)
+    }
+
     fn signal(&self, number: usize, signal: Signal) {
         kill_process(Pid::from_child(&self.children[number]), signal).expect("the child is ours");
     }
@@ -105,17 +132,16 @@ fn name(number: usize) -> String {
     format!("n{number}")
 }
 
-fn spawn(dir: &Path, number: usize, port: u16, routes: &[u16]) -> Child {
+fn spawn(dir: &Path, number: usize, port: u16, route: u16, others: &[u16]) -> Child {
     copy_permissions(dir);
     let others: Vec<String> =
-        routes.iter().map(|route| format!("\"nats://127.0.0.1:{route}\"")).collect();
+        others.iter().map(|way| format!("\"nats://127.0.0.1:{way}\"")).collect();
     let config = format!(
         "server_name: {}\nlisten: \"127.0.0.1:{port}\"\njetstream {{ store_dir: \"{}\" }}\n\
-         cluster {{ name: test, listen: \"127.0.0.1:{}\", routes: [{}]\n\
+         cluster {{ name: test, listen: \"127.0.0.1:{route}\", advertise: \"{NOWHERE}\", routes: [{}]\n\
          {PINGS} }}\ninclude \"permissions.conf\"\n",
         name(number),
         dir.join("jetstream").display(),
-        routes[number],
         others.join(", "),
     );
     let path = dir.join("server.conf");

@@ -11,6 +11,7 @@ mod mail;
 mod metrics;
 mod nats;
 mod postgres;
+mod proxy;
 
 pub use cluster::{CLUSTER_PASSWORD, NatsCluster};
 pub use context::{auth, context, ready};
@@ -22,3 +23,4 @@ pub use mail::{MailSink, read_mail};
 pub use metrics::metric;
 pub use nats::{NatsServer, delete_stream, free_port, nats_server_binary};
 pub use postgres::PostgresServer;
+pub use proxy::Proxy;

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{Clients, ConnectError, Connection, Link, NatsSettings, Reading, link::note};
-use crate::{descriptions, history::History, permissions::Denials};
+use crate::{descriptions, history::History, leaving::Leaving, permissions::Denials};
 
 /// How long a JetStream acknowledgement or API reply may take.
 const ACK_TIMEOUT: Duration = Duration::from_secs(2);
@@ -77,7 +77,9 @@ pub(super) async fn connect(
     // The client tells of its first connection a moment after it has it. The sender lives in the client.
     let _ = link.wait_for(|link| link.connected).await;
     let permissions = AbortOnDropHandle::new(tokio::spawn(denials.clone().watch(client.clone())));
+    let leaving = Leaving::new(client.clone());
     Ok(Connection(Arc::new(Clients {
+        leaving,
         client,
         jetstream,
         link,

@@ -118,23 +118,30 @@ impl RequestClient {
             .headers(headers)
             .payload(payload.into())
             .timeout(Some(self.timeout + GRACE));
-        let reply = self.connection.client.send_request(subject.clone(), request).await.map_err(
-            |error| match error.kind() {
-                RequestErrorKind::NoResponders => {
-                    RequestError::NoService { subject: subject.clone() }
-                }
-                RequestErrorKind::InvalidSubject | RequestErrorKind::MaxPayloadExceeded => {
-                    RequestError::Malformed { subject: subject.clone(), reason: error.to_string() }
-                }
-                // Whatever else went wrong, the request may have been on its way.
-                _ => RequestError::TimedOut { subject: subject.clone() },
-            },
-        )?;
+        let sent = self.connection.client.send_request(subject.clone(), request).await;
+        let reply = match sent {
+            Ok(reply) => reply,
+            Err(error) => return Err(self.failure(subject, &error).await),
+        };
+        self.connection.leaving.stay();
         let error = reply.headers.as_ref().and_then(|headers| headers.get(NATS_SERVICE_ERROR));
         if let Some(name) = error {
             let error = ServiceError::from_name(name.as_str());
             return Err(RequestError::Service { subject, error });
         }
         serde_json::from_slice(&reply.payload).map_err(|error| malformed(&subject, &error))
+    }
+    async fn failure(&self, subject: String, error: &async_nats::RequestError) -> RequestError {
+        match error.kind() {
+            RequestErrorKind::NoResponders => {
+                self.connection.leaving.note(&error).await;
+                RequestError::NoService { subject }
+            }
+            RequestErrorKind::InvalidSubject | RequestErrorKind::MaxPayloadExceeded => {
+                RequestError::Malformed { subject, reason: error.to_string() }
+            }
+            // Whatever else went wrong, the request may have been on its way.
+            _ => RequestError::TimedOut { subject },
+        }
     }
 }

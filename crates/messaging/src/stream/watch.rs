@@ -1,28 +1,24 @@
 //! Knowing at any moment which stream the connection leads to.
 
+mod memory;
+mod task;
+
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak, atomic::Ordering},
+    sync::{Arc, Weak, atomic::Ordering},
     time::Duration,
 };
 
 use async_nats::Client;
-use eventsourcing::{StoreError, StreamIdentity};
-use futures_util::StreamExt;
+use eventsourcing::StreamIdentity;
 use tokio::sync::{Notify, watch};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::{EventStream, Mark, Relation};
+use self::{memory::Memory, task::Task};
+use super::{EventStream, Mark};
 use crate::{
-    Connection, Link,
+    Link,
     connection::{Clients, Reading},
-    history::Suspicion,
-    names,
 };
-
-/// How often one looks: a stream can be put back without a word while everybody stays connected.
-const LOOK: Duration = Duration::from_secs(1);
-/// The pause before another attempt.
-const PAUSE: Duration = Duration::from_millis(100);
 
 /// What was seen, and on which connection.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -38,32 +34,6 @@ pub struct Sighting {
     pub identity: StreamIdentity,
     /// The number of the connection.
     connects: u64,
-}
-
-/// The furthest position that somebody in this process knows of.
-#[derive(Debug, Clone, Default)]
-struct Memory(Arc<Mutex<Option<Mark>>>);
-
-impl Memory {
-    fn remember(&self, mark: Mark) {
-        let mut kept = self.lock();
-        let is_further = kept.is_none_or(|kept| {
-            kept.stream != mark.stream
-                || (kept.position, kept.stored_at) < (mark.position, mark.stored_at)
-        });
-        if is_further {
-            *kept = Some(mark);
-        }
-    }
-
-    fn get(&self) -> Option<Mark> {
-        *self.lock()
-    }
-
-    // Nothing panics while the lock is held.
-    fn lock(&self) -> MutexGuard<'_, Option<Mark>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 /// Tells the identity of the stream, looked up anew with every connection and every second. Cheap to clone.
@@ -96,18 +66,15 @@ impl WatchTask {
         clients: Weak<Clients>,
     ) -> Self {
         let (sender, seen) = watch::channel(Seen::default());
-        let nudge = Arc::new(Notify::new());
-        let memory = Memory::default();
         let watch = StreamWatch {
-            client: client.clone(),
-            stream: stream.clone(),
-            memory: memory.clone(),
-            link: link.clone(),
+            client,
+            stream,
+            memory: Memory::default(),
+            link,
             seen,
-            nudge: nudge.clone(),
+            nudge: Arc::new(Notify::new()),
         };
-        let task =
-            Task { client, stream, link, nudge, memory, sender, reading, clients, suspected: 0 };
+        let task = Task::new(watch.clone(), sender, reading, clients);
         Self { watch, _task: AbortOnDropHandle::new(tokio::spawn(task.run())) }
     }
 }
@@ -227,110 +194,5 @@ fn connects(client: &Client) -> u64 {
 async fn gone(is_gone: bool) {
     if is_gone {
         std::future::pending::<()>().await;
-    }
-}
-
-struct Task {
-    client: Client,
-    stream: EventStream,
-    link: watch::Receiver<Link>,
-    nudge: Arc<Notify>,
-    /// The end of the stream as it was seen last, or what was read since.
-    memory: Memory,
-    sender: watch::Sender<Seen>,
-    reading: Reading,
-    clients: Weak<Clients>,
-    /// The last position without a message that was told: each is told once.
-    suspected: u64,
-}
-
-impl Task {
-    async fn run(mut self) {
-        // What arrives there is only a hint: a renewal that was not stored is published as well.
-        let mut hints = loop {
-            match self.client.subscribe(names::IDENTITY).await {
-                Ok(hints) => break hints,
-                Err(error) => tracing::debug!(%error, "subscribing to renewals failed"),
-            }
-            tokio::time::sleep(LOOK).await;
-        };
-        loop {
-            let connects = {
-                let Ok(link) = self.link.wait_for(|link| link.connected || link.closed).await
-                else {
-                    return;
-                };
-                if link.closed {
-                    return;
-                }
-                connects(&self.client)
-            };
-            let pause = match self.look().await {
-                Ok(identity) => {
-                    self.reading.note_missing(identity.is_none());
-                    self.tell(Seen { connects, identity });
-                    LOOK
-                }
-                Err(error) => {
-                    tracing::debug!(error = ?error, "looking at the stream failed");
-                    PAUSE
-                }
-            };
-            tokio::select! {
-                changed = self.link.changed() => if changed.is_err() { return },
-                () = self.nudge.notified() => {}
-                hint = hints.next() => if hint.is_none() { return },
-                () = tokio::time::sleep(pause) => {}
-            }
-        }
-    }
-
-    /// The identity of the stream, and a new memory of its end.
-    async fn look(&mut self) -> Result<Option<StreamIdentity>, StoreError> {
-        let Some(found) = self.stream.find().await? else { return Ok(None) };
-        let known = self.memory.get().filter(|mark| mark.position > 0);
-        let found = match known {
-            Some(mark) => {
-                if let Relation::Another { reason, .. } = self.stream.relate(&mark).await? {
-                    tracing::error!(reason, "the stream of events is another one than before");
-                }
-                match self.stream.find().await? {
-                    Some(found) => found,
-                    None => return Ok(None),
-                }
-            }
-            None => found,
-        };
-        let mark = self.stream.mark_of(&found).await?;
-        if mark.position != found.last {
-            self.suspect_end(found.last);
-        }
-        // Somebody may have read on meanwhile.
-        self.memory.remember(mark);
-        Ok(Some(found.identity))
-    }
-
-    /// Has somebody look at the message at the end, which no reader would miss.
-    fn suspect_end(&mut self, last: u64) {
-        if self.suspected != last
-            && let Some(clients) = self.clients.upgrade()
-        {
-            self.suspected = last;
-            let end = Suspicion::Positions(last..=last);
-            Connection(clients).suspect("end of the stream", end);
-        }
-    }
-
-    fn tell(&self, seen: Seen) {
-        self.sender.send_if_modified(|before| {
-            let is_news = *before != seen;
-            if before.identity != seen.identity
-                && let Some(identity) = seen.identity
-            {
-                tracing::info!(%identity, "this is the stream of events");
-            }
-            *before = seen;
-            is_news
-        });
     }
 }

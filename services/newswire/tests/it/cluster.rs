@@ -1,4 +1,4 @@
-//! Three nats-servers, of which one or two stand still: their connections stay, and nothing is answered on them.
+//! Three nats-servers, of which one or two stand still or are cut off: their connections stay, and little is answered on them.
 
 use std::time::Instant;
 
@@ -40,6 +40,33 @@ async fn a_leader_that_stands_still_is_given_up_for_another() {
     cluster.thaw(leader);
     let position = eventually("a write after that", || writes(&app, "after")).await;
     println!("three nodes: writes resumed {resumed:?} after the leader stood still");
+    let articles = app.list(position).await;
+    assert_eq!(articles.len(), 3, "each once: {articles:?}");
+}
+
+#[tokio::test]
+async fn a_leader_that_is_cut_off_from_the_others_loses_its_clients() {
+    let cluster = NatsCluster::start().await;
+    let app = App::start_on(&cluster).await;
+    writes(&app, "before").await.expect("stored");
+    let leader = cluster.leader_of("EVENTS").await;
+    cluster.cut_off(leader);
+    let cut = Instant::now();
+    let position = eventually("a write on another server", || writes(&app, "meanwhile")).await;
+    let resumed = cut.elapsed();
+    let read = eventually("a read of it, and to be ready", || async {
+        let list = app.request(Method::GET, "/api/articles");
+        let list = send(list.header("newswire-position", position)).await;
+        (list.status == 200 && is_ready(&app).await).then_some(list.body)
+    })
+    .await;
+    let healed = cut.elapsed();
+    assert_eq!(read["items"].as_array().expect("items").len(), 2, "{read}");
+    cluster.reconnect(leader);
+    let position = eventually("a write after that", || writes(&app, "after")).await;
+    println!(
+        "three nodes: writes resumed {resumed:?} after the leader was cut off, all well after {healed:?}"
+    );
     let articles = app.list(position).await;
     assert_eq!(articles.len(), 3, "each once: {articles:?}");
 }

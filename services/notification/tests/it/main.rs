@@ -1,6 +1,7 @@
 //! The notification service on a real nats-server, with a real mail server.
 
 mod able;
+mod full_disk;
 mod mail;
 mod replicas;
 
