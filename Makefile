@@ -25,7 +25,7 @@ bench: tools ## Measure beside the bare NATS client; takes six to ten minutes
 chaos: tools test-tools ## Kill everything, for a quarter of an hour, while commands are sent and read; send hostile requests; fill the disk
 	cargo build --locked --workspace
 	NEWSWIRE_CHAOS_COMMANDS=10000 NEWSWIRE_CHAOS_SECONDS=300 NEWSWIRE_HOSTILE_REQUESTS=100000 NEWSWIRE_DISK_ROUNDS=10 \
-		cargo test --locked --package eventsourcing --package newswire --package projection -- --nocapture --test-threads=2 chaos hostile full_disk
+		cargo test --locked --package eventsourcing --package newswire --package notification --package projection -- --nocapture --test-threads=2 chaos hostile full_disk
 
 edge-test: ## Test the configuration of the edge with a real nginx; takes seconds
 	@scripts/nginx.sh

@@ -1,7 +1,11 @@
 #!/bin/sh
-# Gives the nats-server its passwords. They are files, and permissions.conf takes them from the environment; from this
-# environment, which `docker inspect` does not show.
+# Starts the nats-server with its passwords and the bound for its streams. The passwords are files, and permissions.conf takes
+# them from the environment; from this environment, which `docker inspect` does not show.
 set -eu
+
+scripts=$(dirname "$0")
+data=${NEWSWIRE_NATS_DATA:-/data}
+health=${NEWSWIRE_NATS_HEALTH:-http://127.0.0.1:8222/healthz}
 
 for user in admin gateway article projection notification push; do
     file=${NEWSWIRE_SECRETS:-/run/secrets}/nats_$user
@@ -14,4 +18,8 @@ for user in admin gateway article projection notification push; do
     # In quotes, or the server takes a password of digits for a number.
     export "$name=\"$password\""
 done
+bytes=$(/bin/sh "$scripts/max-store.sh" "$data/jetstream" "${NEWSWIRE_NATS_MAX_STORE:-4GB}")
+export NEWSWIRE_NATS_MAX_STORE_BYTES="$bytes"
+# The server takes the place of this shell, so its process has this number.
+/bin/sh "$scripts/watch.sh" $$ "$data" "$health" &
 exec nats-server "$@"

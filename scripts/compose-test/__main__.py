@@ -13,6 +13,7 @@ import time
 import traceback
 
 import checks
+from figures import figure, table
 from load import Client
 from stack import SERVICES, Stack, run
 
@@ -20,6 +21,8 @@ STEPS = [
     checks.article_reaches_the_socket,
     checks.the_edge_refuses_with_problems,
     checks.nothing_secret_is_shown,
+    checks.limits_are_as_they_are_written,
+    checks.the_edge_cannot_reach_the_nats_server,
     checks.everything_is_measured,
     checks.requests_are_logged_and_probes_are_not,
     checks.a_write_of_unknown_outcome_is_no_503,
@@ -31,15 +34,26 @@ STEPS = [
 ]
 
 
-def figures(stack):
-    """Sizes of the images and resident memory of the containers, in MB."""
+# MB of an image of ours, and of one on somebody else's base; MiB of a container that has nothing to do.
+IMAGE, BASE_IMAGE, MEMORY = 80, 200, 100
+UNITS = {"B": 1 / 2**20, "KiB": 1 / 2**10, "MiB": 1, "GiB": 2**10}
+
+
+def mebibytes(text):
+    """`12.5MiB / 128MiB` as 12.5."""
+    used = text.split("/")[0].strip()
+    number = used.rstrip("BKMGi")
+    return float(number) * UNITS[used[len(number) :]]
+
+
+def sizes(stack):
+    """Sizes of the images and resident memory of the containers."""
     for service in [*SERVICES, "newswire"]:
         size = int(run("docker", "image", "inspect", "--format", "{{.Size}}", f"newswire/{service}:test"))
-        base = {"nats": " on its base image", "edge": " on its base image"}.get(service, "")
-        print(f"  image {service}: {size / 1e6:.1f} MB{base}")
+        figure(f"image {service}", size / 1e6, "MB", BASE_IMAGE if service in ("nats", "edge") else IMAGE)
     for service in SERVICES:
         usage = run("docker", "stats", "--no-stream", "--format", "{{.MemUsage}}", *stack.containers(service))
-        print(f"  memory {service}: {usage.strip()}")
+        figure(f"memory {service}", mebibytes(usage), "MiB", MEMORY)
 
 
 def main():
@@ -62,8 +76,8 @@ def main():
         start = time.monotonic()
         stack.up()
         stack.wait_healthy()
-        print(f"healthy {time.monotonic() - start:.1f} s after `up -d` on built images", flush=True)
-        figures(stack)
+        figure("healthy after `up -d` on built images", time.monotonic() - start, "s", 60)
+        sizes(stack)
         client = Client(stack.port, stack.token("ann"))
         for step in STEPS:
             print(step.__name__.replace("_", " "), flush=True)
@@ -82,6 +96,7 @@ def main():
             left = set(run("docker", "volume", "ls", "--quiet").split()) - volumes
             if left:
                 failures.append(f"{len(left)} volumes are left behind")
+    failures += table()
     print("failed: " + ", ".join(failures) if failures else "all is well")
     sys.exit(1 if failures else 0)
 

@@ -8,6 +8,7 @@ import urllib.parse
 import urllib.request
 import uuid
 
+from figures import figure
 from load import Listener, Load
 from stack import NAME, PROJECT, SERVICES, eventually, run
 from websockets.exceptions import ConnectionClosed
@@ -25,7 +26,7 @@ def article_reaches_the_socket(stack, client):
         status, _, article = client.create("to the socket", str(uuid.uuid4()))
         assert status == 201, (status, article)
         frame = json.loads(socket.recv(timeout=30))
-        print(f"  POST to frame: {(time.monotonic() - start) * 1000:.0f} ms")
+        figure("POST to frame", (time.monotonic() - start) * 1000, "ms", 2000)
         assert frame["type"] == "article.created" and frame["aggregate_id"] == article["id"], frame
     eventually("the article can be read", lambda: client.request("GET", f"/api/articles/{article['id']}")[0] == 200)
 
@@ -40,6 +41,30 @@ def nothing_secret_is_shown(stack, _):
     for service in [*SERVICES, "provision"]:
         shown = json.dumps(stack.inspect(service)) + stack.logs(service)
         assert not [secret for secret in secrets if secret in shown], f"a secret of {service} is shown"
+
+
+def limits_are_as_they_are_written(stack, _):
+    for service in SERVICES:
+        pid = stack.inspect(service)[0]["State"]["Pid"]
+        options = ["--rm", "--pid", "host", "--network", "none", "--user", "0:0", "--entrypoint", "/bin/sh"]
+        limits = run("docker", "run", *options, "newswire/nats:test", "-c", f"cat /proc/{pid}/limits")
+        files = next(line for line in limits.splitlines() if line.startswith("Max open files"))
+        assert files.split()[3:5] == ["20000", "20000"], f"{service}: {files}"
+
+
+def the_edge_cannot_reach_the_nats_server(stack, _):
+    def reaches(service, host, port):
+        ask = ["wget", "-q", "-T", "3", "-O", "/dev/null", f"http://{host}:{port}/healthz"]
+        try:
+            stack.compose("exec", "--no-TTY", service, *ask)
+            return True
+        except RuntimeError:
+            return False
+
+    assert reaches("nats", "127.0.0.1", 8222), "the check itself does not work"
+    address = next(iter(stack.inspect("nats")[0]["NetworkSettings"]["Networks"].values()))["IPAddress"]
+    for host in ["nats", address]:
+        assert not reaches("edge", host, 8222), f"the edge reaches {host}:8222"
 
 
 def everything_is_measured(stack, _):
@@ -112,7 +137,8 @@ def every_container_is_killed_under_load(stack, client):
             stack.wait_healthy()
             load.progress()
             outage, others = load.outage(since, time.monotonic())
-            print(f"  {service} killed: {outage:.1f} s without an accepted write, other answers {others}", flush=True)
+            figure(f"{service} killed: no accepted write", outage, "s", 30)
+            print(f"    other answers {others}", flush=True)
     check_nothing_is_lost(client, load, listener)
 
 
@@ -135,7 +161,8 @@ def gateways_are_replaced(stack, client):
         stack.wait_healthy(["gateway", "edge"])
         load.progress()
         outage, others = load.outage(since, time.monotonic())
-        print(f"  the only gateway recreated: {outage:.1f} s without an accepted write, other answers {others}")
+        figure("the only gateway recreated: no accepted write", outage, "s", 10)
+        print(f"    other answers {others}")
         since = time.monotonic()
         old = stack.containers("gateway")[0]
         stack.up("--no-deps", "--no-recreate", "--scale", "gateway=2", "gateway")
@@ -146,7 +173,8 @@ def gateways_are_replaced(stack, client):
         run("docker", "rm", old)
         load.progress()
         outage, others = load.outage(since, time.monotonic())
-        print(f"  a second gateway first: {outage:.1f} s without an accepted write, other answers {others}")
+        figure("a second gateway first: no accepted write", outage, "s", 2)
+        print(f"    other answers {others}")
     stack.up("--no-deps", "--no-recreate", "--scale", "gateway=1", "gateway")
     stack.wait_healthy()
 
@@ -165,7 +193,8 @@ def the_edge_ends_with_an_open_socket(stack, _):
         except ConnectionClosed as closed:
             ended = f"close {closed.rcvd.code}" if closed.rcvd else "end of the connection"
     code = json.loads(run("docker", "inspect", edge))[0]["State"]["ExitCode"]
-    print(f"  the edge ended in {took:.1f} s with exit code {code}; the socket saw: {ended}")
+    figure("the edge ended with an open socket", took, "s", 14)
+    print(f"    exit code {code}; the socket saw: {ended}")
     assert code == 0, "the edge had to be killed"
     stack.up()
     stack.wait_healthy()
@@ -180,7 +209,7 @@ def changed_configuration_is_applied(stack, client):
     start = time.monotonic()
     stack.up()
     stack.wait_healthy()
-    print(f"  applied in {time.monotonic() - start:.1f} s")
+    figure("changed configuration applied", time.monotonic() - start, "s", 120)
     _, headers, _ = client.request("GET", "/api/articles?limit=1")
     assert headers.get("X-Changed") == "yes", dict(headers)
     status = stack.compose("exec", "--no-TTY", "nats", "wget", "-qO-", "http://127.0.0.1:8222/varz")
@@ -208,5 +237,5 @@ def an_older_backup_of_the_stream_is_restored(stack, client):
     stack.wait_healthy()
     eventually("the read model is made anew", lambda: client.request("GET", f"/api/articles/{lost[-1]}")[0] == 404)
     eventually("it has the articles of the backup", lambda: client.request("GET", f"/api/articles/{kept}")[0] == 200)
-    print(f"  an older stream under a newer read model: whole again {time.monotonic() - start:.1f} s after `up -d`")
+    figure("older stream under a newer read model: whole again", time.monotonic() - start, "s", 120)
     assert accepted(client.create("goes on", str(uuid.uuid4()))), "no write is accepted"

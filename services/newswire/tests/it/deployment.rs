@@ -1,6 +1,6 @@
 //! The files for containers say what the code says.
 
-use std::fs;
+use std::{collections::BTreeSet, fs};
 
 fn file(path: &str) -> String {
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
@@ -37,5 +37,24 @@ fn every_user_has_a_password_in_a_file_and_every_service_is_scraped() {
         }
         let scraped = file("deploy/prometheus/prometheus.yml");
         assert!(user == "admin" || scraped.contains(user), "prometheus.yml does not know {user}");
+    }
+}
+
+/// The settings that `text` names, which begin with `before`.
+fn settings<'a>(text: &'a str, before: &str) -> BTreeSet<&'a str> {
+    let names = text.split(before).skip(1);
+    let end = |rest: &'a str| rest.split(|c: char| !(c.is_ascii_uppercase() || c == '_')).next();
+    names.filter_map(end).filter(|name| name.starts_with("NEWSWIRE_")).collect()
+}
+
+#[test]
+fn every_setting_of_docker_compose_is_in_the_example_and_in_the_documentation() {
+    let (compose, example) = (file("docker-compose.yml"), file(".env.example"));
+    let used = settings(&compose, "${");
+    assert!(used.len() >= 7, "{used:?}");
+    assert_eq!(used, settings(&example, "\n"));
+    let documentation = file("docs/compose.md");
+    for name in used {
+        assert!(documentation.contains(name), "docs/compose.md does not name {name}");
     }
 }

@@ -21,6 +21,7 @@ mod later;
 mod ledger;
 mod lifecycle;
 mod metric_names;
+mod nats_container;
 mod processes;
 mod projection_chaos;
 mod quiet;
