@@ -2,33 +2,29 @@
 //!
 //! It leaves nothing on the server: whoever reads knows the position, so there is nothing to acknowledge.
 
+mod message;
+mod reader;
+
 use std::time::Duration;
 
-use async_nats::{
-    HeaderMap,
-    header::NATS_TIME_STAMP,
-    jetstream::{
-        ErrorCode, Message,
-        consumer::{
-            AckPolicy, DeliverPolicy,
-            pull::{Config, Stream},
-        },
-        stream::{ConsumerError, ConsumerErrorKind},
+use async_nats::jetstream::{
+    ErrorCode,
+    consumer::{
+        AckPolicy, DeliverPolicy,
+        pull::{Config, Stream},
     },
+    stream::{ConsumerError, ConsumerErrorKind},
 };
-use bytes::Bytes;
-use eventsourcing::{RecordedEvent, StreamIdentity};
-use futures_util::{FutureExt, StreamExt};
-use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+use eventsourcing::StreamIdentity;
 use tokio::time::Instant;
 
+pub use self::{message::StreamMessage, reader::FeedReader};
 use crate::{
-    Connection, Mark, Throttle,
-    direct_get::{self, PageSize, Stored},
-    event_codec::{self, CodecError},
+    Connection,
+    direct_get::{self, PageSize},
     names,
-    permissions::{Asking, NOTHING},
-    stream::{StreamWatch, nanoseconds},
+    permissions::NOTHING,
+    stream::StreamWatch,
 };
 
 /// The pause before the stream is opened again after an error. It is also what two readers of one name have in turn.
@@ -38,8 +34,6 @@ const INACTIVE: Duration = Duration::from_secs(30);
 /// How many messages the server sends ahead, and about how many bytes.
 const AHEAD: usize = 500;
 const AHEAD_BYTES: usize = 8 * 1024 * 1024;
-/// In place of a count of deliveries, when one of them got lost.
-const LOST: u64 = u64::MAX;
 /// How often the server gives a sign of life while there is nothing to send.
 const HEARTBEAT: Duration = Duration::from_secs(5);
 
@@ -60,46 +54,6 @@ pub struct StreamReplaced {
     pub read: StreamIdentity,
     /// The one that is there.
     pub current: StreamIdentity,
-}
-
-/// A message of a stream, before anybody has looked into it.
-#[derive(Debug, Clone)]
-pub struct StreamMessage {
-    /// The subject that it was stored under.
-    pub subject: String,
-    /// Its headers.
-    pub headers: HeaderMap,
-    /// Its body.
-    pub payload: Bytes,
-    /// Its position in the stream.
-    pub position: u64,
-    /// When the server stored it there, in nanoseconds of Unix time; 0 when that is not known.
-    pub stored_at: i64,
-}
-
-impl StreamMessage {
-    /// Reads it as an event.
-    ///
-    /// # Errors
-    /// It is none of ours.
-    pub fn event(&self) -> Result<RecordedEvent, CodecError> {
-        event_codec::decode(&self.subject, &self.headers, &self.payload, self.position)
-    }
-}
-
-impl From<Stored> for StreamMessage {
-    fn from(stored: Stored) -> Self {
-        let time = stored.message.headers.as_ref().and_then(|headers| {
-            OffsetDateTime::parse(headers.get(NATS_TIME_STAMP)?.as_str(), &Rfc3339).ok()
-        });
-        Self {
-            stored_at: time.map(nanoseconds).unwrap_or_default(),
-            subject: stored.subject,
-            headers: stored.message.headers.unwrap_or_default(),
-            payload: stored.message.payload,
-            position: stored.position,
-        }
-    }
 }
 
 /// Opens readers on the stream of all events.
@@ -240,145 +194,4 @@ impl Feed {
 /// Whether there is no such consumer.
 pub(crate) fn is_unknown(error: &ConsumerError) -> bool {
     matches!(error.kind(), ConsumerErrorKind::JetStream(error) if error.error_code() == ErrorCode::CONSUMER_NOT_FOUND)
-}
-
-/// Reads events in order, each once. It never ends by itself.
-pub struct FeedReader {
-    feed: Feed,
-    stream: StreamIdentity,
-    position: u64,
-    /// How many messages the consumer has delivered.
-    delivered: u64,
-    messages: Stream,
-    connects: u64,
-    /// When the consumer was opened last.
-    opened: Instant,
-    /// Asks whether messages may be asked for: the server sends what it was asked for before a permission was lost.
-    #[expect(dead_code, reason = "it ends with the reader")]
-    asking: Asking,
-}
-
-impl FeedReader {
-    /// The next messages: at least one, at most `max`, whatever is there by now. Safe to cancel.
-    ///
-    /// # Errors
-    /// The stream is another one than the reader was opened on: its positions mean something else.
-    pub async fn next_batch(&mut self, max: usize) -> Result<Vec<StreamMessage>, StreamReplaced> {
-        let mut batch = vec![self.next().await?];
-        while batch.len() < max && self.delivered != LOST {
-            match self.messages.next().now_or_never() {
-                Some(Some(Ok(message))) => batch.extend(self.take(message)),
-                // An error or the end shows again in `next`.
-                _ => break,
-            }
-        }
-        Ok(batch)
-    }
-
-    /// The stream that it reads.
-    #[must_use]
-    pub fn stream(&self) -> StreamIdentity {
-        self.stream
-    }
-
-    /// The next message. Safe to cancel.
-    ///
-    /// # Errors
-    /// See [`next_batch`](Self::next_batch).
-    pub async fn next(&mut self) -> Result<StreamMessage, StreamReplaced> {
-        let watch = self.feed.connection.stream().clone();
-        loop {
-            let received = tokio::select! {
-                biased;
-                current = watch.other_than(self.stream) => {
-                    return Err(StreamReplaced { read: self.stream, current });
-                }
-                received = self.receive() => received,
-            };
-            match received {
-                Ok(Some(message)) => match self.take(message) {
-                    Some(message) => return Ok(message),
-                    None => continue,
-                },
-                // A server that restarted has forgotten the consumer; waiting for it to be missed takes long.
-                Ok(None) => tracing::info!(position = self.position, "opening the feed again"),
-                Err(reason) => {
-                    tracing::info!(reason, position = self.position, "opening the feed again");
-                    // Somebody else may have opened it, and may go on before he is disturbed.
-                    tokio::time::sleep(REOPEN_PAUSE).await;
-                }
-            }
-            // Behind a new connection there may be another stream.
-            let current = watch.known().await;
-            if current != self.stream {
-                return Err(StreamReplaced { read: self.stream, current });
-            }
-            self.reopen().await;
-        }
-    }
-
-    /// What the server sends; `None` when the connection is a new one.
-    async fn receive(&mut self) -> Result<Option<Message>, String> {
-        if self.delivered == LOST {
-            return Err("a message was lost on the way".to_owned());
-        }
-        let connection = &self.feed.connection;
-        tokio::select! {
-            // A server that restarted has forgotten the consumer; waiting for it to be missed takes long.
-            () = connection.renewed(self.connects) => Ok(None),
-            reason = connection.consumer_denied(self.opened, &self.feed.consumer) => Err(reason),
-            message = self.messages.next() => match message {
-                Some(Ok(message)) => Ok(Some(message)),
-                Some(Err(error)) => Err(error.to_string()),
-                None => Err("it ended".to_owned()),
-            },
-        }
-    }
-
-    async fn reopen(&mut self) {
-        static FAILED: Throttle = Throttle::new();
-        loop {
-            let connects = self.feed.connection.link().borrow().connects;
-            self.opened = Instant::now();
-            match self.feed.open(self.position).await {
-                Ok(messages) => {
-                    (self.messages, self.delivered, self.connects) = (messages, 0, connects);
-                    if let Some(held_back) = FAILED.over() {
-                        tracing::info!(held_back, "the feed is open again");
-                    }
-                    return;
-                }
-                Err(error) => {
-                    if let Some(held_back) = FAILED.pass() {
-                        tracing::warn!(error = %error.source, held_back, "opening the feed failed");
-                    }
-                    tokio::time::sleep(REOPEN_PAUSE).await;
-                }
-            }
-        }
-    }
-
-    /// Moves on to `message`, when it is the next one.
-    fn take(&mut self, message: Message) -> Option<StreamMessage> {
-        let info = message.info().ok()?;
-        let (position, delivered) = (info.stream_sequence, info.consumer_sequence);
-        let stored_at = nanoseconds(info.published);
-        if delivered != self.delivered + 1 {
-            self.delivered = LOST;
-            return None;
-        }
-        let message = message.message;
-        let headers = message.headers.unwrap_or_default();
-        self.feed.connection.note_step(&self.feed.reader, self.position, position, &headers);
-        (self.position, self.delivered) = (position, delivered);
-        let mark = Mark { stream: self.stream, position, stored_at };
-        self.feed.connection.stream().remember(mark);
-        Some(StreamMessage {
-            subject: message.subject.into_string(),
-            headers,
-            payload: message.payload,
-            position,
-            stored_at,
-        })
-    }
 }

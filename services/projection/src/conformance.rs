@@ -2,6 +2,7 @@
 
 mod catalog;
 mod reads;
+mod search;
 mod story;
 mod writes;
 
@@ -71,6 +72,7 @@ async fn run<D: Database>(database: &D) {
     catalog::run(database).await;
     writes::run(database).await;
     reads::run(database).await;
+    search::run(database).await;
     database.close().await;
 }
 

@@ -1,6 +1,6 @@
 use std::sync::{Arc, atomic::Ordering};
 
-use super::{Counter, Counting, accepted, add, counter};
+use super::{Counter, accepted, add, counter, stores::Counting};
 use crate::{Executor, MemoryEventStore, MemorySnapshotStore, SnapshotStore, StreamId};
 
 #[tokio::test]

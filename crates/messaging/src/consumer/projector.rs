@@ -1,3 +1,4 @@
+mod error;
 mod origin;
 mod redriving;
 mod watch;
@@ -8,18 +9,21 @@ use std::{
     time::{Duration, Instant},
 };
 
-use eventsourcing::{RecordedEvent, StoreError, StreamIdentity};
+use eventsourcing::RecordedEvent;
 use tokio_util::sync::CancellationToken;
 
-pub use self::origin::{Landmark, relate};
-use self::watch::{Look, Watch};
+use self::{
+    error::BatchError,
+    watch::{Look, Watch},
+};
+pub use self::{
+    error::ConsumerError,
+    origin::{Landmark, relate},
+};
 use super::{
     Backoff, Batch, DeadLetterBox, DeadLetters, Incoming, metrics::ConsumerMetrics, redrive::Orders,
 };
-use crate::{
-    Connection, Mark, Suspicion, Throttle,
-    feed::{Feed, FeedError},
-};
+use crate::{Connection, Mark, Suspicion, Throttle, feed::Feed};
 
 /// From how many events on in one transaction nobody wants a line for each.
 const MANY: usize = 500;
@@ -90,40 +94,6 @@ pub trait Projector: Send + Sync + 'static {
         from: u64,
         to: Mark,
     ) -> impl Future<Output = Result<bool, Self::Error>> + Send;
-}
-
-/// A consumer cannot go on.
-#[derive(Debug, thiserror::Error)]
-pub enum ConsumerError {
-    /// The tables were made from another stream, or from an end that this one has lost.
-    #[error(
-        "{name} is at position {position}, but its database belongs to another stream: {reason}"
-    )]
-    AnotherStream {
-        /// The consumer.
-        name: &'static str,
-        /// The position in its tables.
-        position: u64,
-        /// The stream that is there.
-        stream: StreamIdentity,
-        /// Why it is another one.
-        reason: String,
-    },
-}
-
-/// Why a batch was not committed; the runner tries again.
-#[derive(Debug, thiserror::Error)]
-enum BatchError<E: Error + 'static> {
-    #[error("the database failed: {0}")]
-    Database(#[source] E),
-    #[error("the stream failed: {0}")]
-    Feed(#[from] FeedError),
-    #[error("the stream failed: {0}")]
-    Stream(#[from] StoreError),
-    #[error("{0}")]
-    DeadLetter(#[from] super::DeadLetterError),
-    #[error("another replica has moved the position")]
-    Overtaken,
 }
 
 /// Keeps `projector` up to date until `stop`.

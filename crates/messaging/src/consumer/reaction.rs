@@ -1,5 +1,6 @@
 mod durable;
 mod in_hand;
+mod taken;
 mod watch;
 mod worker;
 
@@ -17,7 +18,7 @@ use futures_util::StreamExt;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use self::worker::{Taken, Worker};
+use self::{taken::Taken, worker::Worker};
 use super::{
     Backoff, DeadLetterBox, DeadLetters,
     lanes::Lanes,

@@ -1,4 +1,9 @@
-//! Dependencies point one way. What may depend on what is said once, here.
+//! Dependencies point one way, and files stay short. What may depend on what is said once, here.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use cargo_metadata::{DependencyKind, MetadataCommand};
 
@@ -86,4 +91,29 @@ fn dependencies_point_the_allowed_way() {
         }
     }
     assert_eq!(wrong, Vec::<String>::new());
+}
+
+/// How many lines a file has at most: what a reader can hold in the head.
+const LINES: usize = 300;
+
+/// The Rust files in `folder`, without what was built there.
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("ours").path());
+    let sources = entries.flat_map(|path| match path.extension() {
+        Some(extension) if extension == "rs" => vec![path],
+        _ if path.is_dir() && !path.ends_with("target") => sources(&path),
+        _ => Vec::new(),
+    });
+    sources.collect()
+}
+
+#[test]
+fn no_file_is_longer_than_a_reader_can_hold_in_the_head() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let sources: Vec<_> =
+        ["crates", "services"].iter().flat_map(|it| sources(&root.join(it))).collect();
+    assert!(sources.len() > 200, "only {} files were found", sources.len());
+    let lines = |path: &PathBuf| fs::read_to_string(path).expect("text").lines().count();
+    let long: Vec<_> = sources.iter().filter(|path| lines(path) > LINES).collect();
+    assert!(long.is_empty(), "longer than {LINES} lines: {long:?}");
 }

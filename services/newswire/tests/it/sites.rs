@@ -1,13 +1,11 @@
 //! `newswire import` of the sites of three generators, and of everything that is not a file.
 
+mod many;
+mod pipes;
+
 use std::{
-    collections::BTreeMap,
-    fmt::Write as _,
-    fs,
-    io::Write as _,
-    os::unix::fs::symlink,
-    path::{Path, PathBuf},
-    process::{Output, Stdio},
+    collections::BTreeMap, fmt::Write as _, fs, os::unix::fs::symlink, path::PathBuf,
+    process::Output,
 };
 
 use reqwest::Method;
@@ -15,11 +13,6 @@ use serde_json::{Value, json};
 use test_support::eventually;
 
 use crate::app::{App, send};
-
-/// A file of JSON Lines with articles of one's own, to be made a site of.
-const DATA: &str = "NEWSWIRE_TEST_ARTICLES";
-/// How many there are without such a file.
-const ARTICLES: usize = 60;
 
 /// Exit code, summary, complaints.
 fn import(app: &App, arguments: &[&str]) -> (Option<i32>, String, String) {
@@ -118,119 +111,6 @@ async fn a_site_of_jekyll_has_its_titles_slugs_and_tags() {
     let newest_first = app.list(0).await;
     let newest_first: Vec<_> = newest_first.iter().map(|item| item["title"].as_str()).collect();
     assert_eq!(newest_first, [Some("Breaks"), Some("1.10"), Some("no-title"), Some("Some Post")]);
-}
-
-/// The articles to make a site of.
-fn given() -> Vec<(String, String)> {
-    let Ok(path) = std::env::var(DATA) else {
-        let article = |number| (format!("E{number:04}: \"why\""), format!("Note {number}:\n---\n"));
-        return (0..ARTICLES).map(article).collect();
-    };
-    let lines = fs::read_to_string(path).expect("the file with articles");
-    let text = |value: &Value| value.as_str().expect("text").to_owned();
-    let article = |line: &str| {
-        let article: Value = serde_json::from_str(line).expect("JSON");
-        (text(&article["title"]), text(&article["content"]))
-    };
-    lines.lines().map(article).collect()
-}
-
-/// Writes an article as one of the generators has it; every third in another style.
-fn write_post(site: &Path, number: usize, title: &str, content: &str) {
-    let (slug, tags) = (format!("post-{number}"), format!("t{}", number % 7));
-    // A string of JSON is one of YAML and TOML, too.
-    let title = json!(title);
-    let (name, text) = match number % 3 {
-        0 => {
-            let head = format!("title: {title}\nslug: {slug}\ntags:\n  - {tags}\n  - Error Index");
-            (format!("{slug}.md"), format!("---\n{head}\n---\n\n{content}"))
-        }
-        1 => {
-            let terms = format!("[taxonomies]\ntags = [\"{tags}\", \"Error Index\"]");
-            let head = format!("title = {title}\nslug = \"{slug}\"\n{terms}");
-            (format!("{slug}.markdown"), format!("+++\n{head}\n+++\n\n{content}"))
-        }
-        _ => {
-            let head = format!("layout: post\ntitle: {title}\ntags: {tags}, Error Index");
-            (format!("2024-01-31-{slug}.mdown"), format!("---\n{head}\n---\n\n{content}"))
-        }
-    };
-    fs::write(site.join(name), text).expect("written");
-}
-
-#[tokio::test]
-async fn many_articles_in_three_styles_keep_titles_slugs_and_tags() {
-    let app = App::start().await;
-    let site = app.dir.path().join("site");
-    fs::create_dir(&site).expect("created");
-    let given = given();
-    let mut all = BTreeMap::new();
-    for (number, (title, content)) in given.iter().enumerate() {
-        write_post(&site, number, title, content);
-        let tags = vec![format!("t{}", number % 7), "error-index".to_owned()];
-        if (1..=10_000).contains(&content.trim().chars().count()) {
-            // White space around a title in front matter is not part of it.
-            all.insert(title.trim().to_owned(), (format!("post-{number}"), tags));
-        }
-    }
-    let (code, summary, errors) = import(&app, &[&site.display().to_string()]);
-    assert_eq!(code, Some(0), "{summary}{errors}");
-    assert!(summary.contains(&format!("{} created", all.len())), "{summary}");
-    let imported = articles(&app, all.len()).await;
-    let differing: Vec<_> =
-        all.iter().filter(|(title, one)| imported.get(*title) != Some(one)).collect();
-    assert!(differing.is_empty() && imported.len() == all.len(), "{differing:?}");
-    let (_, summary, _) = import(&app, &[&site.display().to_string()]);
-    assert!(summary.contains(&format!("0 created, {} already there", all.len())), "{summary}");
-}
-
-#[tokio::test]
-async fn what_is_no_file_is_read_as_well() {
-    let app = App::start().await;
-    let url = app.url("");
-    for (number, path) in ["-", "/dev/stdin", "fifo"].into_iter().enumerate() {
-        let line = json!({ "title": format!("T{number}"), "content": "C", "slug": format!("s{number}"), "tags": ["Web Dev"] });
-        let text = format!("{line}\n");
-        let mut command = app.command(&["import", "--url", &url, path]);
-        let writer = if path == "fifo" {
-            let fifo = app.dir.path().join(path);
-            let made = std::process::Command::new("mkfifo").arg(&fifo).status();
-            assert!(made.expect("coreutils").success());
-            // Opening a fifo waits for the other side.
-            Some(std::thread::spawn(move || fs::write(fifo, text).expect("written")))
-        } else {
-            let (reader, mut writer) = std::io::pipe().expect("a pipe");
-            command.stdin(reader);
-            writer.write_all(text.as_bytes()).expect("it fits");
-            None
-        };
-        let (code, summary, errors) = parts(&command.output().expect("newswire runs"));
-        assert_eq!(
-            (code, summary.trim()),
-            (Some(0), "1 created, 0 already there, 0 refused, 0 failed"),
-            "{path}: {errors}"
-        );
-        if let Some(writer) = writer {
-            writer.join().expect("it was read");
-        }
-    }
-    let all = articles(&app, 3).await;
-    assert_eq!(all["T2"], ("s2".to_owned(), vec!["web-dev".to_owned()]));
-    let (code, _, errors) = import(&app, &["-"]);
-    assert!(code == Some(1) && errors.contains("no article in -"), "{errors}");
-}
-
-#[tokio::test]
-async fn a_line_that_comes_late_keeps_no_earlier_one_waiting() {
-    let app = App::start().await;
-    let url = app.url("");
-    let mut command = app.command(&["import", "--url", &url, "-"]);
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().expect("runs");
-    let mut pipe = child.stdin.take().expect("piped");
-    pipe.write_all(b"{\"title\":\"T\",\"content\":\"C\"}\n").expect("written");
-    articles(&app, 1).await;
-    drop(pipe);
-    assert_eq!(child.wait().expect("ours").code(), Some(0));
 }
 
 #[tokio::test]

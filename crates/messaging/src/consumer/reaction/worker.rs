@@ -8,7 +8,6 @@ use std::{
 
 use async_nats::jetstream::{AckKind, Message};
 use futures_util::FutureExt;
-use time::OffsetDateTime;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
@@ -16,6 +15,7 @@ use tracing::Instrument;
 use super::{
     NOT_ACTIVE, Outcome, Reaction,
     in_hand::{Held, InHand},
+    taken::{Taken, acknowledge, stored},
 };
 use crate::{
     Throttle,
@@ -25,7 +25,6 @@ use crate::{
         redrive::{BUDGET, MAX_AT_ONCE},
     },
     feed::StreamMessage,
-    stream::nanoseconds,
 };
 
 /// How often a message in hand gives a sign of life: well within the server's patience.
@@ -35,20 +34,6 @@ const MAX_CONCURRENT: usize = 16;
 
 /// Held back: what each message may be the reason for.
 static UNPLACED: Throttle = Throttle::new();
-static UNACKNOWLEDGED: Throttle = Throttle::new();
-
-/// A message in hand: as the server knows it, and as we do.
-pub(super) struct Taken {
-    message: Message,
-    stored: StreamMessage,
-}
-
-impl Taken {
-    /// The subject of its aggregate.
-    pub fn subject(&self) -> &str {
-        &self.stored.subject
-    }
-}
 
 /// Brings messages to their end.
 pub(super) struct Worker<R> {
@@ -289,27 +274,5 @@ impl<R: Reaction> Worker<R> {
             AssertUnwindSafe(self.reaction.react(&event).instrument(span)).catch_unwind().await;
         self.metrics.attempted(begin.elapsed());
         outcome.unwrap_or_else(|_| Outcome::GiveUp("the handler panicked".to_owned()))
-    }
-}
-
-/// The message as it is in the stream, and when it got there.
-fn stored(message: &Message) -> Option<(StreamMessage, OffsetDateTime)> {
-    let info = message.info().ok()?;
-    let stored = StreamMessage {
-        subject: message.subject.to_string(),
-        headers: message.headers.clone().unwrap_or_default(),
-        payload: message.payload.clone(),
-        position: info.stream_sequence,
-        stored_at: nanoseconds(info.published),
-    };
-    Some((stored, info.published))
-}
-
-/// An acknowledgement that gets lost means another delivery, which the reaction's own record answers.
-async fn acknowledge(message: &Message, kind: AckKind) {
-    if let Err(error) = message.ack_with(kind).await
-        && let Some(held_back) = UNACKNOWLEDGED.pass()
-    {
-        tracing::warn!(%error, held_back, "sending an acknowledgement failed");
     }
 }
