@@ -71,6 +71,7 @@ async fn a_reader_that_meets_a_gap_tells_it() {
     for title in ["one", "the-lost-one", "three"] {
         write(&app, Method::POST, "/api/articles", title).await;
     }
+    app.list(3).await;
     app.interrupt();
     damage(&app.data().join("nats/jetstream"), "the-lost-one");
     app.run().await;
