@@ -201,22 +201,25 @@ def the_edge_ends_with_an_open_socket(stack, _):
 
 
 def changed_configuration_is_applied(stack, client):
-    before = {service: stack.containers(service) for service in SERVICES}
-    stack.up()
-    assert {service: stack.containers(service) for service in SERVICES} == before, "up without a change replaced something"
-    stack.edit("deploy/edge/nginx.conf", "server_tokens off;", "server_tokens off;\n    add_header X-Changed yes always;")
-    stack.edit("deploy/nats/server.conf", "max_payload: 1MB", "max_payload: 1MB\nmax_connections: 4321")
+    def apply():
+        """Which services have other containers after `up`."""
+        before = {service: stack.containers(service) for service in SERVICES}
+        stack.up()
+        stack.wait_healthy()
+        return {service for service in SERVICES if stack.containers(service) != before[service]}
+
+    assert apply() == set(), "up without a change replaced something"
     start = time.monotonic()
-    stack.up()
-    stack.wait_healthy()
-    figure("changed configuration applied", time.monotonic() - start, "s", 120)
+    stack.edit("deploy/edge/nginx.conf", "server_tokens off;", "server_tokens off;\n    add_header X-Changed yes always;")
+    assert apply() == {"edge"}
     _, headers, _ = client.request("GET", "/api/articles?limit=1")
     assert headers.get("X-Changed") == "yes", dict(headers)
+    stack.edit("deploy/nats/server.conf", "max_payload: 1MB", "max_payload: 1MB\nmax_connections: 4321")
+    # Some versions of Compose also make anew the containers that depend on it.
+    assert "nats" in apply()
+    figure("changed configuration applied", time.monotonic() - start, "s", 120)
     status = stack.compose("exec", "--no-TTY", "nats", "wget", "-qO-", "http://127.0.0.1:8222/varz")
     assert json.loads(status)["max_connections"] == 4321, "the nats-server has its old configuration"
-    for service in SERVICES:
-        changed = stack.containers(service) != before[service]
-        assert changed == (service in ("nats", "edge")), f"{service} of {NAME}: replaced is {changed}"
     status, _, body = client.create("after the change", str(uuid.uuid4()))
     assert status == 201, (status, body)
 

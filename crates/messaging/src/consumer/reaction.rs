@@ -18,7 +18,7 @@ use futures_util::StreamExt;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use self::{taken::Taken, worker::Worker};
+use self::{durable::Place, taken::Taken, worker::Worker};
 use super::{
     Backoff, DeadLetterBox, DeadLetters,
     lanes::Lanes,
@@ -87,7 +87,7 @@ pub async fn run_reaction<R: Reaction>(
     let letters = DeadLetterBox::new(connection.clone());
     let worker = Arc::new(Worker::new(reaction, dead_letters, letters, stop.clone()));
     let lanes = Lanes::new();
-    let (mut failures, mut floor, mut read) = (0, 0, None);
+    let (mut failures, mut place, mut read) = (0, Place::default(), None);
     let warnings = Throttle::new();
     while !stop.is_cancelled() {
         let connects = connection.link().borrow().connects;
@@ -97,12 +97,12 @@ pub async fn run_reaction<R: Reaction>(
         };
         if read.replace(stream).is_some_and(|before| before != stream) {
             // Of another one.
-            floor = 0;
+            place = Place::default();
         }
         let begun = Instant::now();
         let opened = tokio::select! {
             biased;
-            opened = open(connection, &worker, stream, &mut floor) => opened,
+            opened = open(connection, &worker, stream, &mut place) => opened,
             reason = connection.consumer_denied(begun, R::NAME) => Err(reason.into()),
         };
         connection.note_reading(opened.as_ref().map(|_| ()));
@@ -110,12 +110,12 @@ pub async fn run_reaction<R: Reaction>(
             Ok((durable, mut messages, mut orders)) => {
                 failures = 0;
                 note_open(R::NAME, &warnings);
-                let mut steps = Steps { connection, reader: R::NAME, reached: floor };
+                let mut steps = Steps { connection, reader: R::NAME, reached: place.floor };
                 let _asking = connection.ask(needs::<R>());
                 tokio::select! {
                     reason = connection.consumer_denied(begun, R::NAME) => reason,
                     reason = pull(&mut messages, &mut orders, &lanes, &worker, &mut steps) => reason,
-                    reason = watch::watch(&durable, &mut floor, &lanes, &worker) => reason,
+                    reason = watch::watch(&durable, &mut place.floor, &lanes, &worker) => reason,
                     // What the server sent into the old connection comes again after a while, behind newer ones.
                     () = connection.renewed(connects) => "the connection is a new one".to_owned(),
                     other = connection.stream().other_than(stream) => {
@@ -147,13 +147,13 @@ async fn open<R: Reaction>(
     connection: &Connection,
     worker: &Worker<R>,
     stream: StreamIdentity,
-    floor: &mut u64,
+    place: &mut Place,
 ) -> Result<(PullConsumer, pull::Stream, Orders), async_nats::Error> {
     if !worker.is_active() {
         return Err(NOT_ACTIVE.into());
     }
     let orders = Orders::listen(connection, R::NAME).await?;
-    let durable = durable::renew::<R>(connection, stream, floor).await?;
+    let durable = durable::renew::<R>(connection, stream, place).await?;
     let messages = durable.messages().await?;
     Ok((durable, messages, orders))
 }
