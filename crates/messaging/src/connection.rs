@@ -4,10 +4,11 @@ mod connect;
 mod error;
 mod link;
 mod reading;
+mod rotation;
 
 use std::{
     ops::Deref,
-    sync::{Arc, OnceLock},
+    sync::{Arc, OnceLock, atomic::Ordering},
     time::Duration,
 };
 
@@ -148,4 +149,9 @@ impl Connection {
             tracing::debug!("the NATS connection did not close in time");
         }
     }
+}
+
+/// How many connections the client has had.
+pub(crate) fn connects(client: &Client) -> u64 {
+    client.statistics().connects.load(Ordering::Acquire)
 }

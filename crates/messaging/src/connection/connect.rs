@@ -10,7 +10,9 @@ use secrecy::ExposeSecret as _;
 use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::{Clients, ConnectError, Connection, Link, NatsSettings, Reading, link::note};
+use super::{
+    Clients, ConnectError, Connection, Link, NatsSettings, Reading, link::note, rotation::Rotation,
+};
 use crate::{descriptions, history::History, leaving::Leaving, permissions::Denials};
 
 /// How long a JetStream acknowledgement or API reply may take.
@@ -40,10 +42,10 @@ pub(super) async fn connect(
     }
     let user = if settings.user.is_empty() { name } else { settings.user.as_str() };
     let (changes, mut link) = watch::channel(Link::default());
-    let denials = Denials::default();
+    let (denials, rotation) = (Denials::default(), Rotation::default());
     let mut attempts = 0;
     let client = loop {
-        match connect_once(settings, name, user, &changes, &denials).await {
+        match connect_once(settings, name, user, &changes, &denials, &rotation).await {
             Ok(client) => break client,
             Err(error) => match error.kind() {
                 ConnectErrorKind::Authentication | ConnectErrorKind::AuthorizationViolation => {
@@ -107,9 +109,14 @@ async fn connect_once(
     user: &str,
     changes: &watch::Sender<Link>,
     denials: &Denials,
+    rotation: &Rotation,
 ) -> Result<Client, async_nats::ConnectError> {
     let servers: Vec<&str> = settings.url.split(',').map(str::trim).collect();
-    options(settings, name, user, changes.clone(), denials.clone()).connect(servers).await
+    let rotation = rotation.clone();
+    options(settings, name, user, changes.clone(), denials.clone())
+        .reconnect_to_server_callback(move |servers, _| std::future::ready(rotation.next(servers)))
+        .connect(servers)
+        .await
 }
 
 fn options(

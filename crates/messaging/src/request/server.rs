@@ -17,6 +17,7 @@ use tracing::Instrument;
 use super::{ServiceError, metrics::RequestMetrics, turns::Turns};
 use crate::{
     Connection, Throttle,
+    connection::connects,
     names::{self, header},
 };
 
@@ -170,21 +171,29 @@ impl RequestServer {
             .map_err(|source| RegisterError { what: subject.clone(), source })?;
         let (permits, tasks) = (self.permits.clone(), self.tasks.clone());
         let stopping = self.stopping.clone();
-        let max_payload = self.client.server_info().max_payload;
+        let client = self.client.clone();
+        let way = Arc::new(Way { max_payload: client.server_info().max_payload, client });
         self.tasks.spawn(async move {
-            dispatch(requests, subject, permits, tasks, stopping, max_payload, answer).await;
+            dispatch(way, requests, subject, permits, tasks, stopping, answer).await;
         });
         Ok(())
     }
 }
 
+/// How replies go back.
+struct Way {
+    client: Client,
+    /// The largest that the server takes.
+    max_payload: usize,
+}
+
 async fn dispatch<F, Fut>(
+    way: Arc<Way>,
     mut requests: Endpoint,
     subject: String,
     permits: Arc<Semaphore>,
     tasks: TaskTracker,
     stopping: CancellationToken,
-    max_payload: usize,
     answer: F,
 ) where
     F: Fn(Bytes, Option<String>) -> Fut + Clone + Send + Sync + 'static,
@@ -201,9 +210,9 @@ async fn dispatch<F, Fut>(
         if !is_for_us(&request, &subject) {
             continue;
         }
-        let (answer, measured) = (answer.clone(), metrics.clone());
+        let (way, answer, measured) = (way.clone(), answer.clone(), metrics.clone());
         tasks.spawn(async move {
-            respond(request, answer, max_payload, &measured).await;
+            respond(&way, request, answer, &measured).await;
             drop(permit);
         });
     }
@@ -213,7 +222,7 @@ async fn dispatch<F, Fut>(
     }
     while let Some(request) = requests.next().await {
         if is_for_us(&request, &subject) {
-            respond(request, answer.clone(), max_payload, &metrics).await;
+            respond(&way, request, answer.clone(), &metrics).await;
         }
     }
 }
@@ -232,7 +241,7 @@ fn is_for_us(request: &Request, subject: &str) -> bool {
     is_ours
 }
 
-async fn respond<F, Fut>(request: Request, answer: F, max_payload: usize, metrics: &RequestMetrics)
+async fn respond<F, Fut>(way: &Way, request: Request, answer: F, metrics: &RequestMetrics)
 where
     F: Fn(Bytes, Option<String>) -> Fut,
     Fut: Future<Output = Result<Bytes, ServiceError>>,
@@ -244,12 +253,18 @@ where
         .and_then(|headers| headers.get(header::TRACEPARENT))
         .map(ToString::to_string);
     let answer = answer(request.message.payload.clone(), traceparent);
+    let connection = connects(&way.client);
     // A panic is a bug, but its sender shall not wait for the timeout.
     let start = Instant::now();
     let outcome = AssertUnwindSafe(answer).catch_unwind().await;
     let outcome = outcome.unwrap_or(Err(ServiceError::Internal));
     metrics.worked(&outcome, start.elapsed());
-    let wire = outcome.and_then(|reply| fitting(reply, max_payload));
+    if connects(&way.client) != connection {
+        // The server permits a reply only on the connection over which the request came.
+        tracing::debug!(subject = %request.message.subject, "no way back for a reply: the connection is a new one");
+        return;
+    }
+    let wire = outcome.and_then(|reply| fitting(reply, way.max_payload));
     let wire =
         wire.map_err(|error| WireError { status: error.name().to_owned(), code: error.code() });
     if let Err(error) = request.respond(wire).await

@@ -4,7 +4,7 @@ mod memory;
 mod task;
 
 use std::{
-    sync::{Arc, Weak, atomic::Ordering},
+    sync::{Arc, Weak},
     time::Duration,
 };
 
@@ -17,7 +17,7 @@ use self::{memory::Memory, task::Task};
 use super::{EventStream, Mark};
 use crate::{
     Link,
-    connection::{Clients, Reading},
+    connection::{Clients, Reading, connects},
 };
 
 /// What was seen, and on which connection.
@@ -183,11 +183,6 @@ impl StreamWatch {
     pub fn nudge(&self) {
         self.nudge.notify_one();
     }
-}
-
-/// How many connections the client has had.
-fn connects(client: &Client) -> u64 {
-    client.statistics().connects.load(Ordering::Acquire)
 }
 
 /// Whoever waits for a task that is gone waits for the end of the process.

@@ -15,3 +15,4 @@ mod queue;
 mod reaction;
 mod request;
 mod watch;
+mod way_back;

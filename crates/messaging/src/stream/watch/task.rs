@@ -6,10 +6,10 @@ use eventsourcing::{StoreError, StreamIdentity};
 use futures_util::StreamExt;
 use tokio::sync::watch;
 
-use super::{Seen, StreamWatch, connects};
+use super::{Seen, StreamWatch};
 use crate::{
     Connection,
-    connection::{Clients, Reading},
+    connection::{Clients, Reading, connects},
     history::Suspicion,
     leaving::Leaving,
     names,
