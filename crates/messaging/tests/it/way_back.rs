@@ -37,7 +37,7 @@ async fn a_reply_without_a_way_back_is_not_sent_and_no_permission_is_missing() {
     server.kill();
     server.restart();
     eventually("the second connection", || async {
-        let link = connection.link().borrow().clone();
+        let link = *connection.link().borrow();
         (link.connected && link.connects == 2).then_some(())
     })
     .await;
