@@ -173,8 +173,9 @@ def gateways_are_replaced(stack, client):
         run("docker", "rm", old)
         load.progress()
         outage, others = load.outage(since, time.monotonic())
-        figure("a second gateway first: no accepted write", outage, "s", 2)
-        print(f"    other answers {others}")
+        # Starting a container takes the processors, so writes may be slow meanwhile. None may be refused.
+        figure("a second gateway first: no accepted write", outage, "s", 10)
+        assert others == {}, others
     stack.up("--no-deps", "--no-recreate", "--scale", "gateway=1", "gateway")
     stack.wait_healthy()
 
