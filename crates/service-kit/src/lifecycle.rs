@@ -51,11 +51,11 @@ impl Lifecycle {
     }
 
     /// Runs `task` as a part of the process: when it fails, or ends before it was told to, everything stops.
-    pub fn run<F>(&self, name: &'static str, task: F)
+    pub fn run<F>(&self, name: impl Into<String>, task: F)
     where
         F: Future<Output = anyhow::Result<()>> + Send + 'static,
     {
-        let lifecycle = self.clone();
+        let (lifecycle, name) = (self.clone(), name.into());
         // A task of its own, so that a panic is seen.
         let handle = tokio::spawn(task);
         self.tasks.spawn(async move {

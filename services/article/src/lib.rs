@@ -3,14 +3,12 @@
 mod commands;
 mod domain;
 mod per_stream;
-mod postgres;
 #[cfg(test)]
 mod properties;
 mod queries;
 mod settings;
 mod store;
 
-pub use postgres::{Database, PostgresEventStore};
 pub use settings::{ArticleSettings, StoreKind};
 
 use std::sync::Arc;

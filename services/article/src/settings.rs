@@ -2,11 +2,12 @@
 
 use std::num::NonZeroU32;
 
+use event_store_postgres::{Database, Namespace};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Deserializer, de::Error as _};
 use service_kit::settings::SettingsError;
 
-use crate::postgres::Database;
+use crate::NAME;
 
 /// `[article]`
 #[derive(Debug, Clone, Deserialize)]
@@ -64,7 +65,8 @@ impl ArticleSettings {
             StoreKind::JetStream => Ok(None),
             StoreKind::Postgres => {
                 // The parser's own error may repeat a part of the secret.
-                let database = Database::parse(self.database.expose_secret(), self.max_connections);
+                let (url, max) = (self.database.expose_secret(), self.max_connections);
+                let database = Database::parse(url, Namespace::default_schema(NAME), max);
                 Ok(Some(database.ok_or_else(|| {
                     let expected = "postgres://user:password@host:port/db was expected, since \
                                     article.store is postgres";

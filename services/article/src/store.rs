@@ -1,11 +1,10 @@
 //! The event store that the settings name.
 
 use contracts::article::CONTEXT;
+use event_store_postgres::{Database, PostgresEventStore};
 use eventsourcing::{AppendError, Commit, EventStore, Head, LoadError, RecordedEvent, StreamId};
 use messaging::{Connection, JetStreamEventStore};
 use service_kit::Context;
-
-use crate::postgres::{Database, PostgresEventStore};
 
 /// Where the events of articles are decided upon. Cheap to clone.
 #[derive(Debug, Clone)]

@@ -8,6 +8,7 @@ mod pages;
 mod postgres;
 mod races;
 mod relay;
+mod shared_database;
 mod slugs;
 mod snapshots;
 mod test_store;

@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use article::{Database, PostgresEventStore};
+use event_store_postgres::{Database, Namespace, PostgresEventStore};
 use eventsourcing::{AppendError, EventId, EventStore, Head, LoadError, StreamId, conformance};
 use messaging::JetStreamEventStore;
 use test_support::{NatsServer, PostgresServer, eventually, ready};
@@ -161,7 +161,12 @@ async fn a_wrong_password_is_told_at_the_start_and_not_repeated() {
     let (nats, postgres) = (NatsServer::provisioned().await, PostgresServer::start().await);
     let context = test_support::context();
     let url = postgres.url().replacen(":newswire@", ":hunter2@", 1);
-    let database = Database::parse(&url, 1.try_into().expect("not zero")).expect("a database");
+    let database = Database::parse(
+        &url,
+        Namespace::default_schema("article"),
+        1.try_into().expect("not zero"),
+    );
+    let database = database.expect("a database");
     assert!(!format!("{database:?}").contains("hunter2"));
     let target = JetStreamEventStore::new(nats.connect("article").await);
     let opened = PostgresEventStore::open(database, target, &context).await;

@@ -1,6 +1,6 @@
 //! A PostgreSQL store as a process has it, what is written to it, and who judges.
 
-use article::{Database, PostgresEventStore};
+use event_store_postgres::{Database, Namespace, PostgresEventStore};
 use eventsourcing::{
     AggregateId, CommandId, CorrelationId, EventId, EventStore, Fingerprint, Head, Metadata,
     NewEvent, StreamId,
@@ -19,9 +19,14 @@ pub struct TestStore {
 impl TestStore {
     /// Opens the database at `url` for a process that is the NATS user `user`.
     pub async fn open(nats: &NatsServer, url: &str, user: &str) -> Self {
+        Self::open_in(Namespace::default_schema("article"), nats, url, user).await
+    }
+
+    /// The same in a namespace.
+    pub async fn open_in(namespace: Namespace, nats: &NatsServer, url: &str, user: &str) -> Self {
         let context = test_support::context();
         let connections = 4.try_into().expect("not zero");
-        let database = Database::parse(url, connections).expect("a database");
+        let database = Database::parse(url, namespace, connections).expect("a database");
         let target = JetStreamEventStore::new(nats.connect(user).await);
         let store = PostgresEventStore::open(database, target, &context).await;
         let store = store.expect("opened").expect("nobody stops it");

@@ -82,10 +82,13 @@ fn labels(arguments: &str) -> impl Iterator<Item = String> {
     before.into_iter().take(labels).filter_map(|text| Some(text.rsplit_once('"')?.1.to_owned()))
 }
 
-/// The first of `arguments` in `text`: a literal, or a constant of the same file.
+/// The first of `arguments` in `text`: a literal, a constant of the same file, or the counter of a service, whose name is before it.
 fn name(text: &str, arguments: &str) -> Option<String> {
     let argument = arguments.split(',').next()?.trim();
     let literal = |text: &str| Some(text.strip_prefix('"')?.strip_suffix('"')?.to_owned());
+    if let Some((_, name)) = argument.split_once(".counter(") {
+        return Some(format!("<service>_{}", literal(name.strip_suffix(')')?)?));
+    }
     literal(argument).or_else(|| {
         let (_, value) = text.split_once(&format!("const {argument}: &str = "))?;
         literal(value.split(';').next()?)

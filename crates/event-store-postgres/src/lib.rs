@@ -1,11 +1,9 @@
-//! The `EventStore` on PostgreSQL: the database decides, the stream is told.
-//!
-//! An append is one transaction. The relay publishes what was committed to the stream `EVENTS`, and an event
-//! counts as stored for readers when it has its position there; so an append waits for that.
+#![doc = include_str!("../README.md")]
 
 mod agreement;
 mod commit;
 mod database;
+mod namespace;
 mod origin;
 mod outbox;
 mod publisher;
@@ -30,6 +28,7 @@ use tokio_util::{
 
 use database::DATABASE_PATIENCE;
 pub use database::Database;
+pub use namespace::Namespace;
 use rows::{EventRow, Span};
 use shared::Shared;
 
@@ -44,6 +43,7 @@ const CONFLICT_BACKOFF: Backoff =
 /// Keeps events in a PostgreSQL database and relays them to the stream `EVENTS`. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct PostgresEventStore {
+    namespace: Namespace,
     pool: PgPool,
     shared: Arc<Shared>,
     watch: StreamWatch,
@@ -74,17 +74,19 @@ impl PostgresEventStore {
         }
         let shared = Arc::new(Shared::default());
         shared.tell(Some("the database is yet to be compared with the stream"));
-        context.health.follow("article: database", shared.link(), database::problem);
-        context.health.follow("article: relay", shared.problem(), Option::clone);
+        let service = database.namespace().service();
+        let component = |name| format!("{service}: {name}");
+        context.health.follow(component("database"), shared.link(), database::problem);
+        context.health.follow(component("relay"), shared.problem(), Option::clone);
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         // Two aggregates may have events with one id, as far as the database is concerned.
         let target = target.without_message_ids();
         let watch = target.stream().clone();
         let relay = relay::run(database.clone(), target, shared.clone(), stop.clone());
         let ended = process.stop_token().clone();
-        let relay = tasks.track_future(relay);
+        let relay = Box::pin(tasks.track_future(relay));
         tasks.close();
-        process.run("article relay", async move {
+        process.run(format!("{service} relay"), async move {
             relay.await;
             // It ends with the store, which may be early when the service fails: that failure is the one to tell.
             ended.cancelled().await;
@@ -92,7 +94,8 @@ impl PostgresEventStore {
         });
         let guard = stop.clone().drop_guard();
         let relay = Arc::new(RelayHandle { tasks, stop, _guard: guard });
-        Ok(Some(Self { pool: database.pool(), shared, watch, relay }))
+        let (namespace, pool) = (database.namespace().clone(), database.pool());
+        Ok(Some(Self { namespace, pool, shared, watch, relay }))
     }
 
     /// Ends the relay and lets go of the database. What is not published yet will be by the next relay.
@@ -134,7 +137,7 @@ impl EventStore for PostgresEventStore {
         self.agreed(act).await?;
         let published = self.shared.waiters.register(stream, version);
         // The relay of another process is called by the database, our own directly.
-        let call = !self.shared.is_active();
+        let call = (!self.shared.is_active()).then(|| self.namespace.outbox());
         let storing = commit::store(&self.pool, stream, expected, &commit, call);
         let stored = tokio::time::timeout(DATABASE_PATIENCE, storing).await;
         stored.map_err(|late| AppendError::Unknown(StoreError::new(act, late)))??;

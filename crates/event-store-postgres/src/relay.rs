@@ -15,11 +15,12 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::{
+use crate::{
     Database,
     agreement::Agreement,
     database::bounded,
-    outbox::{self, OUTBOX, Pending, Published, RELAYED},
+    namespace::Namespace,
+    outbox::{self, Pending, Published},
     publisher::{self, Trouble},
     shared::Shared,
 };
@@ -30,45 +31,44 @@ const POLL: Duration = Duration::from_secs(1);
 const BACKOFF: Backoff = Backoff { base: Duration::from_millis(50), max: POLL };
 /// The pause before an aggregate that the stream contradicts is tried again: somebody must look at it.
 const CONTRADICTED_PAUSE: Duration = Duration::from_secs(30);
-/// Of all relays of one database, the one that has this lock works. The number is the word "newswire".
-const LOCK: i64 = 0x6e65_7773_7769_7265;
 
-fn describe() {
+fn describe(namespace: &Namespace) {
     describe_counter!(
-        "article_relay_again_total",
+        namespace.counter("relay_again_total"),
         Unit::Count,
         "Events that were to be published again, to a stream that lacks them"
     );
     describe_counter!(
-        "article_relay_events_total",
+        namespace.counter("relay_events_total"),
         Unit::Count,
         "Events that were published from the outbox"
     );
     describe_counter!(
-        "article_relay_failures_total",
+        namespace.counter("relay_failures_total"),
         Unit::Count,
         "Times that the relay lost the database"
     );
     describe_counter!(
-        "article_relay_retries_total",
+        namespace.counter("relay_retries_total"),
         Unit::Count,
         "Events whose publishing failed and is tried again"
     );
     describe_counter!(
-        "article_relay_contradictions_total",
+        namespace.counter("relay_contradictions_total"),
         Unit::Count,
         "Events for which the stream has another one than the database"
     );
 }
 
 /// Relays until `stop`; whatever fails is tried again.
-pub(super) async fn run(
+pub(crate) async fn run(
     database: Database,
     target: JetStreamEventStore,
     shared: Arc<Shared>,
     stop: CancellationToken,
 ) {
-    describe();
+    let namespace = database.namespace();
+    describe(namespace);
     let mut failures = 0;
     loop {
         let relay = Relay {
@@ -76,7 +76,8 @@ pub(super) async fn run(
             name: Uuid::now_v7().to_string(),
             target: target.clone(),
             shared: shared.clone(),
-            agreement: Agreement::new(target.stream().clone(), shared.clone()),
+            agreement: Agreement::new(namespace.clone(), target.stream().clone(), shared.clone()),
+            namespace: namespace.clone(),
             held: HashMap::new(),
         };
         // Everything may be left off anywhere: what was done twice is found to be there.
@@ -87,7 +88,7 @@ pub(super) async fn run(
         shared.disconnected();
         let Some(error) = ended else { return };
         failures += 1;
-        metrics::counter!("article_relay_failures_total").increment(1);
+        metrics::counter!(namespace.counter("relay_failures_total")).increment(1);
         if failures == 1 {
             tracing::warn!(error = format!("{error:#}"), "the relay lost the database");
         }
@@ -101,6 +102,7 @@ pub(super) async fn run(
 /// A relay on one connection.
 struct Relay {
     name: String,
+    namespace: Namespace,
     target: JetStreamEventStore,
     shared: Arc<Shared>,
     agreement: Agreement,
@@ -123,7 +125,8 @@ impl Relay {
             let mut listener = PgListener::connect_with(&pool).await?;
             // A new connection does not have the lock.
             listener.eager_reconnect(false);
-            listener.listen_all([OUTBOX, RELAYED]).await?;
+            let namespace = &self.namespace;
+            listener.listen_all([namespace.outbox(), namespace.relayed()]).await?;
             Ok(listener)
         };
         let mut listener = match bounded(connecting).await {
@@ -151,7 +154,8 @@ impl Relay {
         // Whatever they called for is looked at now.
         while listener.next_buffered().is_some() {}
         if !self.shared.is_active() {
-            let locking = sqlx::query_scalar("SELECT pg_try_advisory_lock($1)").bind(LOCK);
+            let locking =
+                sqlx::query_scalar("SELECT pg_try_advisory_lock($1)").bind(self.namespace.lock());
             let active = bounded(locking.fetch_one(&mut *listener)).await?;
             self.shared.set_active(active);
             if active {
@@ -207,12 +211,14 @@ impl Relay {
         if !self.agreement.holds(sighting) {
             return Ok(true);
         }
-        let marking = outbox::mark(&mut *listener, &published, sighting.identity, &self.name);
+        let by = (self.namespace.relayed(), self.name.as_str());
+        let marking = outbox::mark(&mut *listener, &published, sighting.identity, by);
         if !bounded(marking).await? {
             self.agreement.forget();
             return Ok(true);
         }
-        metrics::counter!("article_relay_events_total").increment(published.len() as u64);
+        let relayed = metrics::counter!(self.namespace.counter("relay_events_total"));
+        relayed.increment(published.len() as u64);
         for event in published {
             self.shared.waiters.tell(&event.stream, event.version, event.position);
         }
@@ -222,7 +228,9 @@ impl Relay {
     /// Publishes `batch`; what could not be published rests for a while.
     async fn publish(&mut self, batch: Vec<Pending>) -> Vec<Published> {
         let mut all = Vec::new();
-        for (stream, published, trouble) in publisher::publish(&self.target, batch).await {
+        for (stream, published, trouble) in
+            publisher::publish(&self.namespace, &self.target, batch).await
+        {
             all.extend(published);
             let Some(trouble) = trouble else {
                 self.held.remove(&stream);
@@ -265,7 +273,7 @@ impl Relay {
     }
 
     fn concerns(&self, notification: &PgNotification) -> bool {
-        if notification.channel() == OUTBOX {
+        if notification.channel() == self.namespace.outbox() {
             self.shared.is_active()
         } else {
             notification.payload() != self.name

@@ -12,18 +12,18 @@ macro_rules! columns {
          e.causation_id, e.fingerprint, e.user_id, e.traceparent, e.data"
     };
 }
-pub(super) use columns;
+pub(crate) use columns;
 
 /// An event in the database, published or not.
 #[derive(Debug)]
-pub(super) struct EventRow {
-    pub(super) event: NewEvent,
+pub(crate) struct EventRow {
+    pub(crate) event: NewEvent,
     /// Where it is in the stream, when it is there and that is known.
     position: Option<u64>,
 }
 
 impl EventRow {
-    pub(super) fn from_row(row: &PgRow) -> Result<Self, sqlx::Error> {
+    pub(crate) fn from_row(row: &PgRow) -> Result<Self, sqlx::Error> {
         let time: String = row.try_get("time")?;
         let time = OffsetDateTime::parse(&time, &Rfc3339).map_err(decode_error)?;
         let id = |column: &str| row.try_get::<Uuid, _>(column);
@@ -51,12 +51,12 @@ impl EventRow {
     }
 
     /// Its version, when it has no position yet.
-    pub(super) fn unpublished(&self) -> Option<u64> {
+    pub(crate) fn unpublished(&self) -> Option<u64> {
         self.position.is_none().then_some(self.event.version)
     }
 
     /// The event as an event of `stream`.
-    pub(super) fn recorded(self, stream: &StreamId) -> Result<RecordedEvent, sqlx::Error> {
+    pub(crate) fn recorded(self, stream: &StreamId) -> Result<RecordedEvent, sqlx::Error> {
         let position = self.position.ok_or_else(|| decode_error("the event has no position"))?;
         Ok(RecordedEvent {
             context: stream.context.to_string(),
@@ -69,7 +69,7 @@ impl EventRow {
 
 /// Which events of an aggregate are read.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Span {
+pub(crate) enum Span {
     /// From this version on.
     From(u64),
     /// The first of those from this version on: no more than may be in memory at once, and never only one of several.
@@ -112,7 +112,7 @@ impl Span {
 }
 
 /// The events of `stream` in `span`, oldest first.
-pub(super) async fn read(
+pub(crate) async fn read(
     database: impl PgExecutor<'_>,
     stream: &StreamId,
     span: Span,
@@ -127,12 +127,12 @@ pub(super) async fn read(
 }
 
 /// A number for the database, which has no unsigned ones. None of ours gets anywhere near the end.
-pub(super) fn number(number: u64) -> i64 {
+pub(crate) fn number(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 /// A number from the database.
-pub(super) fn unsigned(row: &PgRow, column: &str) -> Result<u64, sqlx::Error> {
+pub(crate) fn unsigned(row: &PgRow, column: &str) -> Result<u64, sqlx::Error> {
     u64::try_from(row.try_get::<i64, _>(column)?).map_err(decode_error)
 }
 

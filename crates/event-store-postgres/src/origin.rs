@@ -9,25 +9,25 @@ use messaging::{At, EventStream, Mark, Relation};
 use sqlx::{Acquire as _, Row as _, postgres::PgListener};
 use uuid::Uuid;
 
-use super::rows::unsigned;
+use crate::rows::unsigned;
 
 /// How long the whole outbox may take to be filled: a few minutes for tens of millions of events.
-pub(super) const AGAIN_PATIENCE: Duration = Duration::from_mins(30);
+pub(crate) const AGAIN_PATIENCE: Duration = Duration::from_mins(30);
 
 /// What the database remembers of the stream that its events are relayed to.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Origin {
+pub(crate) struct Origin {
     /// The stream; `None` before the first comparison.
-    pub(super) stream: Option<StreamIdentity>,
+    pub(crate) stream: Option<StreamIdentity>,
     /// The highest position that was noted, and the event there.
     last: Option<(u64, Uuid)>,
     /// While everything is published again: the last row of the outbox that belongs to that.
-    pub(super) again_up_to: Option<i64>,
+    pub(crate) again_up_to: Option<i64>,
 }
 
 /// How the stream relates to the database.
 #[derive(Debug)]
-pub(super) enum Comparison {
+pub(crate) enum Comparison {
     /// It has everything that was published; it is this one.
     Kept(StreamIdentity),
     /// It has not, or nobody can know; it is `stream`.
@@ -36,7 +36,7 @@ pub(super) enum Comparison {
 
 impl Origin {
     /// What `database` remembers.
-    pub(super) async fn read(database: &mut PgListener) -> Result<Self, sqlx::Error> {
+    pub(crate) async fn read(database: &mut PgListener) -> Result<Self, sqlx::Error> {
         let row = sqlx::query("SELECT stream, position, event, again_up_to FROM relayed_to")
             .fetch_one(database)
             .await?;
@@ -55,7 +55,7 @@ impl Origin {
     ///
     /// The event at the highest position is enough: a stream loses its end and nothing else, and what takes the place
     /// of that is another event, or the same one, published again.
-    pub(super) async fn compare(&self, stream: &EventStream) -> Result<Comparison, StoreError> {
+    pub(crate) async fn compare(&self, stream: &EventStream) -> Result<Comparison, StoreError> {
         let act = "comparing the database with the stream";
         let (position, event) = self.last.unwrap_or_default();
         let noted = match self.stream {
@@ -92,7 +92,7 @@ impl Origin {
     }
 
     /// Notes that the positions are of `stream`.
-    pub(super) async fn keep(
+    pub(crate) async fn keep(
         &self,
         database: &mut PgListener,
         stream: StreamIdentity,
@@ -109,7 +109,7 @@ impl Origin {
     /// Has everything published again, to `stream`, in the order in which it was published before; tells how much.
     ///
     /// Nothing happens when another relay did so first.
-    pub(super) async fn publish_again(
+    pub(crate) async fn publish_again(
         &self,
         database: &mut PgListener,
         stream: StreamIdentity,
@@ -150,7 +150,7 @@ impl Origin {
 }
 
 /// Notes that everything is published again to `stream`.
-pub(super) async fn is_complete(
+pub(crate) async fn is_complete(
     database: &mut PgListener,
     stream: StreamIdentity,
 ) -> Result<(), sqlx::Error> {

@@ -5,12 +5,7 @@ use futures_util::TryStreamExt as _;
 use sqlx::{Row as _, postgres::PgListener};
 use uuid::Uuid;
 
-use super::rows::{EventRow, columns, number};
-
-/// The channel that says that there is something in the outbox.
-pub(super) const OUTBOX: &str = "newswire_outbox";
-/// The channel that says that there are new positions; its payload says whose doing they are.
-pub(super) const RELAYED: &str = "newswire_relayed";
+use crate::rows::{EventRow, columns, number};
 
 /// The most events that are published together.
 const MAX_EVENTS: usize = 500;
@@ -19,27 +14,27 @@ const MAX_BYTES: usize = 8 * 1024 * 1024;
 
 /// An event that is to be published.
 #[derive(Debug)]
-pub(super) struct Pending {
+pub(crate) struct Pending {
     /// Its row in the outbox.
-    pub(super) id: i64,
-    pub(super) stream: StreamId,
-    pub(super) event: NewEvent,
+    pub(crate) id: i64,
+    pub(crate) stream: StreamId,
+    pub(crate) event: NewEvent,
     /// The position of the event before it, when that is known; 0 when there is none.
-    pub(super) previous: Option<u64>,
+    pub(crate) previous: Option<u64>,
 }
 
 /// An event that is in the stream.
 #[derive(Debug)]
-pub(super) struct Published {
-    pub(super) id: i64,
-    pub(super) stream: StreamId,
-    pub(super) version: u64,
-    pub(super) event: EventId,
-    pub(super) position: u64,
+pub(crate) struct Published {
+    pub(crate) id: i64,
+    pub(crate) stream: StreamId,
+    pub(crate) version: u64,
+    pub(crate) event: EventId,
+    pub(crate) position: u64,
 }
 
 /// Whether there may be more than `batch` in the outbox.
-pub(super) fn is_full(batch: &[Pending]) -> bool {
+pub(crate) fn is_full(batch: &[Pending]) -> bool {
     batch.len() >= MAX_EVENTS || bytes(batch) >= MAX_BYTES
 }
 
@@ -50,7 +45,7 @@ fn bytes(batch: &[Pending]) -> usize {
 /// The oldest events in the outbox without those of the aggregates in `resting`.
 ///
 /// An event's row is younger than that of the event before it, which was committed before.
-pub(super) async fn take(
+pub(crate) async fn take(
     database: &mut PgListener,
     resting: Vec<Uuid>,
 ) -> Result<Vec<Pending>, sqlx::Error> {
@@ -90,15 +85,15 @@ pub(super) async fn take(
     Ok(batch)
 }
 
-/// Notes the positions of `published`, which are of `stream`, and tells all relays that `name` has done so; `false` when the
-/// database has the positions of another stream by now.
+/// Notes the positions of `published`, which are of `stream`, and tells all relays on `channel` that `name` has done so; `false`
+/// when the database has the positions of another stream by now.
 ///
 /// A row that is gone was marked by another relay, with the same position.
-pub(super) async fn mark(
+pub(crate) async fn mark(
     database: &mut PgListener,
     published: &[Published],
     stream: StreamIdentity,
-    name: &str,
+    (channel, name): (&str, &str),
 ) -> Result<bool, sqlx::Error> {
     let Some(last) = published.iter().max_by_key(|event| event.position) else { return Ok(true) };
     let ids: Vec<i64> = published.iter().map(|event| event.id).collect();
@@ -120,7 +115,7 @@ pub(super) async fn mark(
     )
     .bind(ids)
     .bind(positions)
-    .bind(RELAYED)
+    .bind(channel)
     .bind(name)
     .bind(stream.to_string())
     .bind(number(last.position))

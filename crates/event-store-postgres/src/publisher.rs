@@ -6,14 +6,17 @@ use eventsourcing::{AppendError, EventId, EventStore as _, Head, LoadError, Stor
 use futures_util::{StreamExt as _, stream};
 use messaging::JetStreamEventStore;
 
-use super::outbox::{Pending, Published};
+use crate::{
+    Namespace,
+    outbox::{Pending, Published},
+};
 
 /// Aggregates that are published at once.
 const CONCURRENCY: usize = 64;
 
 /// Why the events of an aggregate were not all published.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Trouble {
+pub(crate) enum Trouble {
     /// It may work the next time.
     Passing,
     /// The stream has another past than the database.
@@ -21,7 +24,8 @@ pub(super) enum Trouble {
 }
 
 /// Publishes `batch` to `target`; tells of each aggregate what is in the stream now, and what was in the way.
-pub(super) async fn publish(
+pub(crate) async fn publish(
+    namespace: &Namespace,
     target: &JetStreamEventStore,
     batch: Vec<Pending>,
 ) -> Vec<(StreamId, Vec<Published>, Option<Trouble>)> {
@@ -31,13 +35,14 @@ pub(super) async fn publish(
     }
     let publishing = aggregates.into_iter().map(|(stream, mut events)| async move {
         events.sort_unstable_by_key(|pending| pending.event.version);
-        let (published, trouble) = publish_in_order(target, events).await;
+        let (published, trouble) = publish_in_order(namespace, target, events).await;
         (stream, published, trouble)
     });
     stream::iter(publishing).buffer_unordered(CONCURRENCY).collect().await
 }
 
 async fn publish_in_order(
+    namespace: &Namespace,
     target: &JetStreamEventStore,
     events: Vec<Pending>,
 ) -> (Vec<Published>, Option<Trouble>) {
@@ -52,7 +57,7 @@ async fn publish_in_order(
         let (id, event, stream) = (pending.id, pending.event.id, pending.stream.clone());
         match publish_one(target, pending).await {
             Ok(position) => published.push(Published { id, stream, version, event, position }),
-            Err(error) => return (published, Some(note(&stream, version, &error))),
+            Err(error) => return (published, Some(note(namespace, &stream, version, &error))),
         }
     }
     (published, None)
@@ -103,16 +108,16 @@ async fn find(
     }
 }
 
-fn note(stream: &StreamId, version: u64, error: &PublishError) -> Trouble {
+fn note(namespace: &Namespace, stream: &StreamId, version: u64, error: &PublishError) -> Trouble {
     let (id, source) = (stream.aggregate_id, std::error::Error::source(error));
     let source = source.map(ToString::to_string);
     if matches!(error, PublishError::Contradicted) {
-        metrics::counter!("article_relay_contradictions_total").increment(1);
-        tracing::error!(article.id = %id, article.version = version, %error, "an event cannot be published");
+        metrics::counter!(namespace.counter("relay_contradictions_total")).increment(1);
+        tracing::error!(aggregate.id = %id, aggregate.version = version, %error, "an event cannot be published");
         Trouble::Contradicted
     } else {
-        metrics::counter!("article_relay_retries_total").increment(1);
-        tracing::warn!(article.id = %id, article.version = version, %error, source, "publishing is tried again");
+        metrics::counter!(namespace.counter("relay_retries_total")).increment(1);
+        tracing::warn!(aggregate.id = %id, aggregate.version = version, %error, source, "publishing is tried again");
         Trouble::Passing
     }
 }

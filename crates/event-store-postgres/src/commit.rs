@@ -10,7 +10,7 @@ use sqlx::{
 use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
 
-use super::rows::number;
+use crate::rows::number;
 
 /// The events and their places in the outbox, if the head is as expected; says how many. Whoever is as fast as we
 /// are inserts the same key, and only one of us commits.
@@ -31,7 +31,7 @@ WITH head AS (
     INSERT INTO outbox (context, aggregate_id, version)
     SELECT $1, $2, version FROM stored ORDER BY version
 )
-SELECT count(*), CASE WHEN $5 THEN pg_notify('newswire_outbox', '')::text END FROM stored";
+SELECT count(*), CASE WHEN $5 IS NOT NULL THEN pg_notify($5, '')::text END FROM stored";
 
 /// Takes a value that nobody holds.
 const TAKE: &str =
@@ -41,13 +41,13 @@ const RELEASE: &str = "DELETE FROM claims WHERE kind = $1 AND digest = $2 AND ow
 
 const ACT: &str = "storing events";
 
-/// Stores `commit` behind `expected`; `call` calls the relay of another process.
-pub(super) async fn store(
+/// Stores `commit` behind `expected`, and calls the relay of another process on the channel `call`.
+pub(crate) async fn store(
     pool: &PgPool,
     stream: &StreamId,
     expected: Head,
     commit: &Commit,
-    call: bool,
+    call: Option<&str>,
 ) -> Result<(), AppendError> {
     let mut connection = pool.acquire().await.map_err(not_stored)?;
     if commit.claims.is_empty() {
@@ -84,7 +84,7 @@ async fn insert(
     stream: &StreamId,
     expected: Head,
     events: &[NewEvent],
-    call: bool,
+    call: Option<&str>,
 ) -> Result<i64, sqlx::Error> {
     fn each<'a, T>(events: &'a [NewEvent], of: impl Fn(&'a NewEvent) -> T) -> Vec<T> {
         events.iter().map(of).collect()

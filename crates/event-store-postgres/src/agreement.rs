@@ -6,7 +6,8 @@ use eventsourcing::StreamIdentity;
 use messaging::{Sighting, StreamWatch, Throttle};
 use sqlx::postgres::PgListener;
 
-use super::{
+use crate::{
+    Namespace,
     database::{bounded, within},
     origin::{self, AGAIN_PATIENCE, Comparison, Origin},
     outbox::Pending,
@@ -14,7 +15,8 @@ use super::{
 };
 
 /// The agreement as the relay of this process knows it, on one connection to the database.
-pub(super) struct Agreement {
+pub(crate) struct Agreement {
+    namespace: Namespace,
     watch: StreamWatch,
     shared: Arc<Shared>,
     /// The stream as it was seen when the two agreed, and whether this relay was the active one then.
@@ -24,12 +26,12 @@ pub(super) struct Agreement {
 }
 
 impl Agreement {
-    pub(super) fn new(watch: StreamWatch, shared: Arc<Shared>) -> Self {
-        Self { watch, shared, reached: None, again_up_to: None }
+    pub(crate) fn new(namespace: Namespace, watch: StreamWatch, shared: Arc<Shared>) -> Self {
+        Self { namespace, watch, shared, reached: None, again_up_to: None }
     }
 
     /// The stream, when the database agrees with it. The active relay brings that about, the others wait for it.
-    pub(super) async fn reach(
+    pub(crate) async fn reach(
         &mut self,
         database: &mut PgListener,
     ) -> anyhow::Result<Option<Sighting>> {
@@ -63,17 +65,17 @@ impl Agreement {
     }
 
     /// Whether the two still agree as they did at `sighting`.
-    pub(super) fn holds(&self, sighting: Sighting) -> bool {
+    pub(crate) fn holds(&self, sighting: Sighting) -> bool {
         self.watch.sighting() == Some(sighting)
     }
 
     /// Forgets it: the database says that it has another one.
-    pub(super) fn forget(&mut self) {
+    pub(crate) fn forget(&mut self) {
         self.reached = None;
     }
 
     /// Returns when the stream, or the connection to it, is another than at the last look. Safe to cancel.
-    pub(super) async fn ends(&self, looked_at: Option<Sighting>) {
+    pub(crate) async fn ends(&self, looked_at: Option<Sighting>) {
         match looked_at {
             Some(sighting) => drop(self.watch.sighted_again(sighting).await),
             None => drop(self.watch.sighted().await),
@@ -81,12 +83,12 @@ impl Agreement {
     }
 
     /// The stream as it is seen now.
-    pub(super) fn sighting(&self) -> Option<Sighting> {
+    pub(crate) fn sighting(&self) -> Option<Sighting> {
         self.watch.sighting()
     }
 
     /// Notes, once that is so, that everything was published again: `next` is what the outbox has first.
-    pub(super) async fn progress(
+    pub(crate) async fn progress(
         &mut self,
         database: &mut PgListener,
         stream: StreamIdentity,
@@ -123,7 +125,7 @@ impl Agreement {
                 self.tell("events are to be published again, to a stream without them");
                 let again = origin.publish_again(database, stream);
                 let events = within(AGAIN_PATIENCE, again).await?;
-                metrics::counter!("article_relay_again_total").increment(events);
+                metrics::counter!(self.namespace.counter("relay_again_total")).increment(events);
                 tracing::error!(
                     %stream, events, reason,
                     "the stream lacks events that were published: all are published again"

@@ -5,16 +5,18 @@ use std::{fmt, future::Future, num::NonZeroU32, time::Duration};
 use anyhow::Context as _;
 use messaging::consumer::Backoff;
 use sqlx::{
-    Connection as _, PgPool,
+    AssertSqlSafe, Connection as _, PgPool,
     migrate::MigrateError,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 use tokio_util::sync::CancellationToken;
 
+use crate::Namespace;
+
 /// How long the database may take; it gives up by itself a little earlier.
-pub(super) const DATABASE_PATIENCE: Duration = Duration::from_secs(4);
+pub(crate) const DATABASE_PATIENCE: Duration = Duration::from_secs(4);
 /// How long a connection may take.
-pub(super) const CONNECT_PATIENCE: Duration = Duration::from_secs(2);
+pub(crate) const CONNECT_PATIENCE: Duration = Duration::from_secs(2);
 /// A connection that was idle for longer is tried before it is used.
 const TRUSTED_IDLE: Duration = Duration::from_secs(1);
 /// The pauses between attempts at the start.
@@ -45,6 +47,7 @@ const SESSION: [(&str, &str); 10] = [
 #[derive(Clone)]
 pub struct Database {
     options: PgConnectOptions,
+    namespace: Namespace,
     max_connections: NonZeroU32,
 }
 
@@ -60,20 +63,28 @@ impl fmt::Debug for Database {
 }
 
 impl Database {
-    /// The database at `url`, with at most `max_connections` beside the relay's; `None` when it is not
-    /// `postgres://user:password@host:port/db`.
+    /// The database at `url`, of which the service has `namespace`, with at most `max_connections` beside the relay's;
+    /// `None` when it is not `postgres://user:password@host:port/db`.
     #[must_use]
-    pub fn parse(url: &str, max_connections: NonZeroU32) -> Option<Self> {
+    pub fn parse(url: &str, namespace: Namespace, max_connections: NonZeroU32) -> Option<Self> {
         if !(url.starts_with("postgres://") || url.starts_with("postgresql://")) {
             return None;
         }
         let options: PgConnectOptions = url.parse().ok()?;
-        let options = options.application_name("newswire-article");
-        Some(Self { options, max_connections })
+        let mut options = options.application_name(&format!("newswire-{}", namespace.service()));
+        if let Some(schema) = namespace.schema() {
+            options = options.options([("search_path", schema)]);
+        }
+        Some(Self { options, namespace, max_connections })
+    }
+
+    /// What the service has of it.
+    pub(crate) fn namespace(&self) -> &Namespace {
+        &self.namespace
     }
 
     /// Brings the tables up to date, waiting for the database as long as it takes; `false` after `stop`.
-    pub(super) async fn prepare(&self, stop: &CancellationToken) -> anyhow::Result<bool> {
+    pub(crate) async fn prepare(&self, stop: &CancellationToken) -> anyhow::Result<bool> {
         for attempt in 1.. {
             let migrated = tokio::select! {
                 () = stop.cancelled() => return Ok(false),
@@ -82,7 +93,8 @@ impl Database {
             match migrated {
                 Ok(()) => break,
                 Err(error) if !is_passing(&error) => {
-                    return Err(error).context("preparing article.database failed");
+                    let service = self.namespace.service();
+                    return Err(error).context(format!("preparing {service}.database failed"));
                 }
                 Err(error) if attempt == QUIET_ATTEMPTS => {
                     tracing::warn!(%error, "waiting for the database");
@@ -101,13 +113,21 @@ impl Database {
     async fn migrate(&self) -> Result<(), MigrateError> {
         let options = PgPoolOptions::new().max_connections(1).acquire_timeout(CONNECT_PATIENCE);
         let pool = options.connect_with(self.options.clone()).await?;
+        if let Some(schema) = self.namespace.schema() {
+            // Two replicas that make it at once would fail. The lock ends with the transaction of both statements.
+            let making = format!(
+                "SELECT pg_advisory_xact_lock({lock}); CREATE SCHEMA IF NOT EXISTS {schema}",
+                lock = self.namespace.lock()
+            );
+            sqlx::raw_sql(AssertSqlSafe(making)).execute(&pool).await?;
+        }
         let migrated = sqlx::migrate!().run(&pool).await;
         pool.close().await;
         migrated
     }
 
     /// Connections for commands, made when they are needed.
-    pub(super) fn pool(&self) -> PgPool {
+    pub(crate) fn pool(&self) -> PgPool {
         PgPoolOptions::new()
             .max_connections(self.max_connections.get())
             .acquire_timeout(CONNECT_PATIENCE)
@@ -125,7 +145,7 @@ impl Database {
     }
 
     /// The one connection of the relay.
-    pub(super) async fn relay_pool(&self) -> Result<PgPool, sqlx::Error> {
+    pub(crate) async fn relay_pool(&self) -> Result<PgPool, sqlx::Error> {
         // What the relay writes is in the stream too: it need not wait for the disk.
         let options = self.options.clone().options(SESSION);
         PgPoolOptions::new()
@@ -144,7 +164,7 @@ impl Database {
 
 /// Why the service is not ready, if `connected` says that it is not.
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the health passes what it watches")]
-pub(super) fn problem(connected: &bool) -> Option<String> {
+pub(crate) fn problem(connected: &bool) -> Option<String> {
     (!connected).then(|| "not connected to the database".to_owned())
 }
 
@@ -165,14 +185,14 @@ fn is_passing(error: &MigrateError) -> bool {
 }
 
 /// `act`, or an error when it takes too long.
-pub(super) async fn bounded<T>(
+pub(crate) async fn bounded<T>(
     act: impl Future<Output = Result<T, sqlx::Error>>,
 ) -> anyhow::Result<T> {
     within(DATABASE_PATIENCE, act).await
 }
 
 /// `act`, or an error when it takes longer than `patience`.
-pub(super) async fn within<T>(
+pub(crate) async fn within<T>(
     patience: Duration,
     act: impl Future<Output = Result<T, sqlx::Error>>,
 ) -> anyhow::Result<T> {

@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use messaging::Sighting;
 use tokio::sync::{Notify, watch};
 
-use super::waiters::Waiters;
+use crate::waiters::Waiters;
 
 /// What the relay and the store of a process share.
 #[derive(Debug, Default)]
-pub(super) struct Shared {
-    pub(super) waiters: Waiters,
+pub(crate) struct Shared {
+    pub(crate) waiters: Waiters,
     called: Notify,
     active: AtomicBool,
     connected: watch::Sender<bool>,
@@ -21,61 +21,61 @@ pub(super) struct Shared {
 
 impl Shared {
     /// Whether the relay of this process is the one that works. It may end any moment; then there is the poll.
-    pub(super) fn is_active(&self) -> bool {
+    pub(crate) fn is_active(&self) -> bool {
         self.active.load(Ordering::Relaxed)
     }
 
     /// Notes whether it is.
-    pub(super) fn set_active(&self, active: bool) {
+    pub(crate) fn set_active(&self, active: bool) {
         self.active.store(active, Ordering::Relaxed);
     }
 
     /// Notes that there is a connection to the database.
-    pub(super) fn connected(&self) {
+    pub(crate) fn connected(&self) {
         self.connected.send_replace(true);
     }
 
     /// Notes that there is none any more. The database that comes back may be another one.
-    pub(super) fn disconnected(&self) {
+    pub(crate) fn disconnected(&self) {
         self.set_active(false);
         self.connected.send_replace(false);
         self.agreed.send_replace(None);
     }
 
     /// Returns when there is something in the outbox. Safe to cancel.
-    pub(super) async fn called(&self) {
+    pub(crate) async fn called(&self) {
         self.called.notified().await;
     }
 
     /// Tells the relay of this process that there is something in the outbox.
-    pub(super) fn call(&self) {
+    pub(crate) fn call(&self) {
         if self.is_active() {
             self.called.notify_one();
         }
     }
 
     /// The stream whose positions the database has, as it was seen when that was found, and the changes of that.
-    pub(super) fn agreed(&self) -> watch::Receiver<Option<Sighting>> {
+    pub(crate) fn agreed(&self) -> watch::Receiver<Option<Sighting>> {
         self.agreed.subscribe()
     }
 
     /// Notes that the database has the positions of the stream as it was seen.
-    pub(super) fn agree(&self, sighting: Sighting) {
+    pub(crate) fn agree(&self, sighting: Sighting) {
         set(&self.agreed, Some(sighting));
     }
 
     /// Why what is published is not where it belongs, and the changes of that.
-    pub(super) fn problem(&self) -> watch::Receiver<Option<String>> {
+    pub(crate) fn problem(&self) -> watch::Receiver<Option<String>> {
         self.problem.subscribe()
     }
 
     /// Notes why what is published is not where it belongs.
-    pub(super) fn tell(&self, problem: Option<&str>) {
+    pub(crate) fn tell(&self, problem: Option<&str>) {
         set(&self.problem, problem.map(str::to_owned));
     }
 
     /// Whether there is a connection to the database, and the changes of that.
-    pub(super) fn link(&self) -> watch::Receiver<bool> {
+    pub(crate) fn link(&self) -> watch::Receiver<bool> {
         self.connected.subscribe()
     }
 }

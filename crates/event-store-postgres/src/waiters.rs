@@ -10,7 +10,7 @@ use sqlx::{PgExecutor, Row as _};
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-use super::rows::{number, unsigned};
+use crate::rows::{number, unsigned};
 
 /// The event number `version` of an aggregate.
 type Event = (StreamId, u64);
@@ -20,13 +20,13 @@ const TIDY: usize = 1024;
 
 /// Appends and loads that wait for the relay: one for each command in hand, and some who gave up.
 #[derive(Debug, Default)]
-pub(super) struct Waiters {
+pub(crate) struct Waiters {
     waiting: Mutex<HashMap<Event, Vec<oneshot::Sender<u64>>>>,
 }
 
 impl Waiters {
     /// Gets the position of the event number `version` of `stream`.
-    pub(super) fn register(&self, stream: &StreamId, version: u64) -> oneshot::Receiver<u64> {
+    pub(crate) fn register(&self, stream: &StreamId, version: u64) -> oneshot::Receiver<u64> {
         let (sender, receiver) = oneshot::channel();
         let mut waiting = self.lock();
         if waiting.len() >= TIDY {
@@ -37,7 +37,7 @@ impl Waiters {
     }
 
     /// Tells whoever waits for it that the event is at `position`.
-    pub(super) fn tell(&self, stream: &StreamId, version: u64, position: u64) {
+    pub(crate) fn tell(&self, stream: &StreamId, version: u64, position: u64) {
         for waiting in self.lock().remove(&(stream.clone(), version)).unwrap_or_default() {
             // Whoever waited no longer needs to know.
             let _ = waiting.send(position);
@@ -45,7 +45,7 @@ impl Waiters {
     }
 
     /// Forgets whoever waits no more, and asks the database on behalf of the others, all at once.
-    pub(super) async fn look_up(&self, database: impl PgExecutor<'_>) -> Result<(), sqlx::Error> {
+    pub(crate) async fn look_up(&self, database: impl PgExecutor<'_>) -> Result<(), sqlx::Error> {
         let (mut contexts, mut ids, mut versions) = (Vec::new(), Vec::<Uuid>::new(), Vec::new());
         self.lock().retain(|(stream, version), waiting| {
             waiting.retain(|waiting| !waiting.is_closed());
