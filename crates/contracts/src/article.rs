@@ -17,10 +17,12 @@ pub use activity::{Activity, Day, GetActivity, MAX_DAYS};
 pub use author::{Author, AuthorPage, GetAuthor, ListAuthors};
 pub use command::{CreateArticle, DeleteArticle, UpdateArticle};
 pub use event::{ArticleCreated, ArticleDeleted, ArticleEvent, ArticleUpdated};
-pub use history::{At, Change, GetArticleAt, GetHistory, HistoryEntry, HistoryPage};
-pub use query::{
-    ArticlePage, GetArticle, ListArticles, MAX_PAGE, SearchArticles, SearchHit, SearchPage,
+pub use eventsourcing::{
+    history::{At, Change, HistoryEntry, HistoryPage},
+    query::MAX_PAGE,
 };
+pub use history::{GetArticleAt, GetHistory};
+pub use query::{ArticlePage, GetArticle, ListArticles, SearchArticles, SearchHit, SearchPage};
 pub use refusal::ArticleRefusal;
 pub use tag::{MAX_TAG_CHARS, MAX_TAGS, tag_form};
 pub use view::{Article, ArticleSummary};

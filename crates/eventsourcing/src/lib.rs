@@ -9,6 +9,7 @@ mod command_log;
 pub mod conformance;
 pub mod event;
 pub mod executor;
+pub mod history;
 pub mod identity;
 pub mod memory;
 pub mod object;

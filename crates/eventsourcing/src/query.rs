@@ -4,6 +4,11 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{Actor, CorrelationId, Refusal, StreamIdentity, object};
 
+/// The most items that a page may have.
+pub const MAX_PAGE: u32 = 100;
+/// How many items a page has at most when nobody says how many.
+pub const DEFAULT_PAGE: u32 = 20;
+
 /// A question to a read model. It changes nothing.
 pub trait Query: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// The context asked about: `article`.

@@ -12,6 +12,7 @@ mod metrics;
 mod nats;
 mod postgres;
 mod proxy;
+pub mod toys;
 
 pub use cluster::{CLUSTER_PASSWORD, NatsCluster};
 pub use context::{auth, context, ready};

@@ -11,7 +11,7 @@ use messaging::{Connection, NatsSettings, topology};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
-use crate::eventually;
+use crate::{eventually, toys::with_toys};
 
 /// The users of `deploy/nats/permissions.conf`. In tests each one's password is its name.
 pub(crate) const USERS: [&str; 6] =
@@ -253,10 +253,11 @@ fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// Puts Newswire's permissions into `dir`.
+/// Puts Newswire's permissions into `dir`, and those of the service of the tests.
 pub(crate) fn copy_permissions(dir: &Path) {
-    let permissions = workspace().join("deploy/nats/permissions.conf");
-    fs::copy(permissions, dir.join("permissions.conf")).expect("the permissions are copied");
+    let permissions = fs::read_to_string(workspace().join("deploy/nats/permissions.conf"));
+    let permissions = with_toys(&permissions.expect("the permissions are there"));
+    fs::write(dir.join("permissions.conf"), permissions).expect("the permissions are copied");
 }
 
 fn write_config(dir: &Path, port: &str, sync: &str, new_acknowledgements: bool) {

@@ -105,7 +105,7 @@ impl Step {
                 executor.execute(&self.envelope(key, data)).await
             }
             Verb::Delete => {
-                let data = bounded(DeleteArticle { id: article });
+                let data = DeleteArticle { id: article };
                 executor.execute(&self.envelope(key, data)).await
             }
         };

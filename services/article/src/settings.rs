@@ -2,8 +2,9 @@
 
 use std::num::NonZeroU32;
 
+use command_service::StoreKind;
 use event_store_postgres::{Database, Namespace};
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::SecretString;
 use serde::{Deserialize, Deserializer, de::Error as _};
 use service_kit::settings::SettingsError;
 
@@ -36,17 +37,6 @@ fn content_chars<'de, D: Deserializer<'de>>(deserializer: D) -> Result<NonZeroU3
     })
 }
 
-/// The stores that there are.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum StoreKind {
-    /// The stream `EVENTS` itself.
-    #[default]
-    JetStream,
-    /// A PostgreSQL database, relayed to the stream.
-    Postgres,
-}
-
 impl Default for ArticleSettings {
     fn default() -> Self {
         Self {
@@ -61,19 +51,11 @@ impl Default for ArticleSettings {
 impl ArticleSettings {
     /// The database to keep the events in, if they are to be kept in one.
     pub(crate) fn database(&self) -> Result<Option<Database>, SettingsError> {
-        match self.store {
-            StoreKind::JetStream => Ok(None),
-            StoreKind::Postgres => {
-                // The parser's own error may repeat a part of the secret.
-                let (url, max) = (self.database.expose_secret(), self.max_connections);
-                let database = Database::parse(url, Namespace::default_schema(NAME), max);
-                Ok(Some(database.ok_or_else(|| {
-                    let expected = "postgres://user:password@host:port/db was expected, since \
-                                    article.store is postgres";
-                    SettingsError::wrong("article.database", expected)
-                })?))
-            }
-        }
+        // The first release had its tables in the default schema.
+        let namespace = Namespace::default_schema(NAME);
+        let (store, url, max) = (self.store, &self.database, self.max_connections);
+        command_service::database(store, url, max, namespace)
+            .map_err(|error| SettingsError::wrong("article.database", error.to_string()))
     }
 }
 

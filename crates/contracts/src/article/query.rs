@@ -3,9 +3,6 @@ use serde::{Deserialize, Serialize};
 
 use super::{Article, ArticleSummary, CONTEXT};
 
-/// The most items that a page may hold.
-pub const MAX_PAGE: u32 = 100;
-
 /// Asks `queries.article.get` for one article; answered with an [`Article`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GetArticle {

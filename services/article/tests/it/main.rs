@@ -1,17 +1,11 @@
 //! The article service on real servers: commands in, events out, whatever keeps the events.
 
-mod another_stream;
 mod bounds;
 mod first_release;
 mod measured;
-mod pages;
-mod postgres;
 mod races;
-mod relay;
-mod shared_database;
 mod slugs;
 mod snapshots;
-mod test_store;
 
 use std::time::Duration;
 

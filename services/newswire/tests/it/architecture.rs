@@ -8,12 +8,13 @@ use std::{
 use cargo_metadata::{DependencyKind, MetadataCommand};
 
 /// The crates of Newswire that each may use.
-const ALLOWED: [(&str, &[&str]); 13] = [
+const ALLOWED: [(&str, &[&str]); 14] = [
     ("eventsourcing", &[]),
     ("contracts", &["eventsourcing"]),
     ("messaging", &["eventsourcing"]),
     ("service-kit", &[]),
     ("event-store-postgres", &["eventsourcing", "messaging", "service-kit"]),
+    ("command-service", &["event-store-postgres", "eventsourcing", "messaging", "service-kit"]),
     ("test-support", &["contracts", "eventsourcing", "messaging", "service-kit"]),
     (
         "bench",
@@ -30,7 +31,14 @@ const ALLOWED: [(&str, &[&str]); 13] = [
     ),
     (
         "article",
-        &["contracts", "event-store-postgres", "eventsourcing", "messaging", "service-kit"],
+        &[
+            "command-service",
+            "contracts",
+            "event-store-postgres",
+            "eventsourcing",
+            "messaging",
+            "service-kit",
+        ],
     ),
     ("gateway", SERVICE),
     ("projection", SERVICE),

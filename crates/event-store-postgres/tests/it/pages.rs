@@ -4,7 +4,7 @@ use eventsourcing::{EventStore, Head, StreamId};
 use messaging::JetStreamEventStore;
 use test_support::{NatsServer, PostgresServer};
 
-use crate::test_store::{TestStore, article, event};
+use crate::test_store::{TestStore, event, toy};
 
 const LENGTH: u64 = 12;
 
@@ -14,7 +14,7 @@ fn large() -> String {
 }
 
 async fn pages_are_bounded<S: EventStore>(store: &S) {
-    let (stream, data) = (article(), large());
+    let (stream, data) = (toy(), large());
     let mut head = Head::default();
     for version in 1..=LENGTH {
         let event = event(version, &data);
@@ -38,13 +38,13 @@ async fn walk<S: EventStore>(store: &S, stream: &StreamId) -> Vec<u64> {
 #[tokio::test]
 async fn pages_are_bounded_on_jetstream() {
     let nats = NatsServer::provisioned().await;
-    pages_are_bounded(&JetStreamEventStore::new(nats.connect("article").await)).await;
+    pages_are_bounded(&JetStreamEventStore::new(nats.connect("toy").await)).await;
 }
 
 #[tokio::test]
 async fn pages_are_bounded_on_postgres() {
     let (nats, postgres) = (NatsServer::provisioned().await, PostgresServer::start().await);
-    let store = TestStore::open(&nats, &postgres.url(), "article").await;
+    let store = TestStore::open(&nats, &postgres.url(), "toy").await;
     pages_are_bounded(&store.store).await;
     store.close().await;
 }

@@ -1,22 +1,23 @@
-//! What the service tells of an article's past, from the events themselves. Adding a query: a file below, and a line.
+//! Questions about an aggregate's past, answered from the events themselves.
 
-mod at;
 mod bookmarks;
-mod history;
-mod past;
+pub mod history;
+mod moment;
+mod replay;
 #[cfg(test)]
 mod tests;
 
 use std::{future::Future, sync::Arc, time::Duration};
 
-use contracts::article::{ArticleRefusal, GetArticleAt, GetHistory};
 use eventsourcing::{
-    AggregateId, Answer, EventStore, LoadError, Query, QueryEnvelope, QueryReply, Refusal,
+    Actor, Aggregate, AggregateId, Answer, EventStore, LoadError, Query, QueryEnvelope, QueryReply,
+    Refusal,
 };
-use messaging::{Connection, RequestServer, ServiceError, Throttle};
+use messaging::{RequestServer, ServiceError, Throttle};
 use tokio::{sync::Semaphore, time::timeout};
 
-use self::{bookmarks::Bookmarks, past::Past};
+use self::bookmarks::Bookmarks;
+pub use self::replay::Replay;
 use crate::{per_stream::PerStream, store::Store};
 
 /// How many queries read at once: each has a page of events in memory, which may be some megabytes.
@@ -25,31 +26,45 @@ const MAX_READING: usize = 8;
 const MAX_WAITING: usize = 64;
 /// How long one may take, waiting included: as long as somebody waits for it.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// An article with fewer events is read again as quickly as it is remembered.
+/// An aggregate with fewer events is read again as quickly as it is remembered.
 const WORTH_A_BOOKMARK: u64 = 64;
 /// Held back: what each query may be the reason for.
 static CROWDED: Throttle = Throttle::new();
 static LATE: Throttle = Throttle::new();
 static FAILED: Throttle = Throttle::new();
 
-/// How a query is answered from the events of its article, of which there is at least one.
-trait FromEvents: Query {
-    /// The article asked about.
+/// An aggregate whose past can be asked about.
+pub trait Past: Aggregate {
+    /// The answer when there is no event of the aggregate that is asked about.
+    fn unknown() -> Refusal;
+
+    /// Refuses an `actor`, who may be nobody, to whom the past is not told.
+    ///
+    /// The state is made of the first event and the last only: so long as those two tell, no other is read.
+    ///
+    /// # Errors
+    /// The refusal that the actor gets.
+    fn may_read(&self, actor: Option<&Actor>) -> Result<(), Refusal>;
+}
+
+/// How a query is answered from the events of its aggregate, of which there is at least one.
+pub trait PastQuery<A: Past>: Query {
+    /// The aggregate asked about.
     fn id(&self) -> AggregateId;
 
-    /// The version before which it needs no event, if somebody knows the article as it was then.
+    /// The version before which it needs no event, if somebody knows the aggregate as it was then.
     fn behind(&self) -> u64;
 
-    /// The answer from its `past`, of which it reads as much as it needs.
+    /// The answer from the `past`, of which it reads as much as it needs.
     fn answer<S: EventStore>(
         &self,
-        past: &mut Past<'_, S>,
+        past: &mut Replay<'_, A, S>,
     ) -> impl Future<Output = Result<Self::Answer, Fault>> + Send;
 }
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
-enum Fault {
+pub enum Fault {
     /// The question has none.
     #[error(transparent)]
     Refused(#[from] Refusal),
@@ -61,24 +76,14 @@ enum Fault {
     Store(#[from] LoadError),
 }
 
-/// Answers every query until the server is stopped.
-pub(crate) async fn register(
-    server: &RequestServer,
-    connection: &Connection,
-    store: &Store,
-) -> anyhow::Result<()> {
-    let store = store.clone();
-    let make = move |_| Reader::new(store.clone());
-    let reader = Arc::new(PerStream::new(connection.clone(), make));
-    serve::<GetHistory>(server, &reader).await?;
-    serve::<GetArticleAt>(server, &reader).await
-}
+/// A reader of the aggregates `A` for each stream.
+pub(crate) type Readers<A> = Arc<PerStream<Reader<A, Store>>>;
 
-async fn serve<Q: FromEvents>(
+/// Answers `Q` until the server is stopped.
+pub(crate) async fn serve<A: Past, Q: PastQuery<A>>(
     server: &RequestServer,
-    readers: &Arc<PerStream<Reader<Store>>>,
+    readers: Readers<A>,
 ) -> anyhow::Result<()> {
-    let readers = readers.clone();
     let handler = move |query: QueryEnvelope<Q>| {
         let readers = readers.clone();
         async move { read(&readers, &query).await }
@@ -87,8 +92,8 @@ async fn serve<Q: FromEvents>(
 }
 
 /// The answer to `query`, and the stream that it is from.
-async fn read<Q: FromEvents>(
-    readers: &PerStream<Reader<Store>>,
+async fn read<A: Past, Q: PastQuery<A>>(
+    readers: &PerStream<Reader<A, Store>>,
     query: &QueryEnvelope<Q>,
 ) -> Result<QueryReply<Q::Answer>, ServiceError> {
     let (stream, reader) = readers.current().await?;
@@ -106,15 +111,16 @@ async fn read<Q: FromEvents>(
     })
 }
 
-struct Reader<S> {
+/// Reads the past of aggregates, a few at a time.
+pub(crate) struct Reader<A, S> {
     store: S,
-    bookmarks: Bookmarks,
+    bookmarks: Bookmarks<A>,
     places: Semaphore,
     turns: Semaphore,
 }
 
-impl<S: EventStore> Reader<S> {
-    fn new(store: S) -> Self {
+impl<A: Aggregate, S: EventStore> Reader<A, S> {
+    pub(crate) fn new(store: S) -> Self {
         Self {
             store,
             bookmarks: Bookmarks::default(),
@@ -122,8 +128,10 @@ impl<S: EventStore> Reader<S> {
             turns: Semaphore::new(MAX_READING),
         }
     }
+}
 
-    async fn read<Q: FromEvents>(
+impl<A: Past, S: EventStore> Reader<A, S> {
+    async fn read<Q: PastQuery<A>>(
         &self,
         query: &QueryEnvelope<Q>,
     ) -> Result<QueryReply<Q::Answer>, ServiceError> {
@@ -163,14 +171,14 @@ impl<S: EventStore> Reader<S> {
     }
 
     /// Answers `query` from what is stored now: the past has every position that anybody can know of.
-    async fn answer<Q: FromEvents>(
+    async fn answer<Q: PastQuery<A>>(
         &self,
         query: &QueryEnvelope<Q>,
     ) -> Result<Answer<Q::Answer>, Fault> {
         let id = query.data.id();
         let bookmark = self.bookmarks.find(id, query.data.behind());
-        let Some(mut past) = Past::open(&self.store, id, bookmark).await? else {
-            return Err(Refusal::from(ArticleRefusal::NotFound).into());
+        let Some(mut past) = Replay::open(&self.store, id, bookmark).await? else {
+            return Err(A::unknown().into());
         };
         let position = past.position();
         let at = |fault: Fault| match fault {

@@ -5,7 +5,7 @@ use eventsourcing::{EventStore as _, Head};
 use sqlx::{Connection as _, PgConnection};
 use test_support::{NatsServer, PostgresServer};
 
-use crate::test_store::{TestStore, article, write};
+use crate::test_store::{TestStore, toy, write};
 
 async fn count(database: &mut PgConnection, table: &str) -> i64 {
     let count = format!("SELECT count(*) FROM {table}");
@@ -17,14 +17,13 @@ async fn count(database: &mut PgConnection, table: &str) -> i64 {
 async fn services_that_share_a_database_relay_their_own_events_alone() {
     let (nats, postgres) = (NatsServer::provisioned().await, PostgresServer::start().await);
     let url = postgres.url();
-    let namespaces =
-        [Namespace::default_schema("article"), Namespace::of("one"), Namespace::of("two")];
+    let namespaces = [Namespace::default_schema("toy"), Namespace::of("one"), Namespace::of("two")];
     // They make their schemas at the same time, and two processes of one service do.
     let opened = namespaces.iter().cycle().take(6).cloned();
-    let opened = opened.map(|namespace| TestStore::open_in(namespace, &nats, &url, "article"));
+    let opened = opened.map(|namespace| TestStore::open_in(namespace, &nats, &url, "toy"));
     let stores = futures_util::future::join_all(opened).await;
     let written = futures_util::future::join_all(stores.iter().map(|store| async {
-        let stream = article();
+        let stream = toy();
         let ids = write(&store.store, &stream, |version| version < 5).await;
         (stream, ids)
     }))

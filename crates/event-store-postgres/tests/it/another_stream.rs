@@ -6,14 +6,14 @@ use eventsourcing::{EventId, EventStore, Head, StreamId};
 use sqlx::{Connection, PgConnection};
 use test_support::{NatsServer, PostgresServer, eventually, ready};
 
-use crate::test_store::{TestStore, article, judge, write};
+use crate::test_store::{TestStore, judge, toy, write};
 
 type Written = Vec<(StreamId, Vec<EventId>)>;
 
-async fn write_some(store: &TestStore, articles: usize) -> Written {
+async fn write_some(store: &TestStore, toys: usize) -> Written {
     let mut written = Vec::new();
-    for _ in 0..articles {
-        let stream = article();
+    for _ in 0..toys {
+        let stream = toy();
         let ids = write(&store.store, &stream, |version| version < 3).await;
         written.push((stream, ids));
     }
@@ -39,8 +39,8 @@ fn copy(from: &Path, to: &Path) {
 #[tokio::test]
 async fn a_stream_that_was_made_anew_below_a_running_store_gets_everything_again() {
     let (nats, postgres) = (NatsServer::provisioned().await, PostgresServer::start().await);
-    let store = TestStore::open(&nats, &postgres.url(), "article").await;
-    let other = TestStore::open(&nats, &postgres.url(), "article").await;
+    let store = TestStore::open(&nats, &postgres.url(), "toy").await;
+    let other = TestStore::open(&nats, &postgres.url(), "toy").await;
     let mut written = write_some(&store, 4).await;
     for _ in 0..2 {
         nats.exchange_streams().await;
@@ -56,7 +56,7 @@ async fn a_stream_that_was_made_anew_below_a_running_store_gets_everything_again
 #[tokio::test]
 async fn a_stream_that_went_back_gets_what_it_lost_again() {
     let (mut nats, postgres) = (NatsServer::provisioned().await, PostgresServer::start().await);
-    let store = TestStore::open(&nats, &postgres.url(), "article").await;
+    let store = TestStore::open(&nats, &postgres.url(), "toy").await;
     let mut written = write_some(&store, 2).await;
     let (data, kept) = (nats.store_dir(), nats.store_dir().with_extension("kept"));
     nats.stop();
@@ -64,13 +64,13 @@ async fn a_stream_that_went_back_gets_what_it_lost_again() {
     nats.restart();
     written.extend(write_some(&store, 2).await);
     let before = store.store.load(&written[0].0, Head::default()).await.expect("loaded");
-    let identity = nats.connect("article").await.stream().known().await;
+    let identity = nats.connect("toy").await.stream().known().await;
 
     nats.kill();
     fs::remove_dir_all(&data).expect("removed");
     fs::rename(&kept, &data).expect("put back");
     nats.restart();
-    let connection = nats.connect("article").await;
+    let connection = nats.connect("toy").await;
     judge_once_ready(&nats, &store, &written).await;
     let now = connection.stream().other_than(identity).await;
     assert!(now.has_origin_of(identity), "{identity} became {now}");
@@ -91,12 +91,12 @@ async fn make_older(database: &mut PgConnection) {
 #[tokio::test]
 async fn a_database_of_an_older_release_is_adopted_with_its_stream_and_no_other() {
     let (nats, postgres) = (NatsServer::provisioned().await, PostgresServer::start().await);
-    let store = TestStore::open(&nats, &postgres.url(), "article").await;
+    let store = TestStore::open(&nats, &postgres.url(), "toy").await;
     let written = write_some(&store, 2).await;
     store.close().await;
     let mut database = PgConnection::connect(&postgres.url()).await.expect("connected");
     make_older(&mut database).await;
-    let store = TestStore::open(&nats, &postgres.url(), "article").await;
+    let store = TestStore::open(&nats, &postgres.url(), "toy").await;
     judge(&nats, &store.store, &written).await;
     let again: i64 = sqlx::query_scalar("SELECT count(*) FROM relayed_to WHERE again_up_to > 0")
         .fetch_one(&mut database)
@@ -107,7 +107,7 @@ async fn a_database_of_an_older_release_is_adopted_with_its_stream_and_no_other(
 
     make_older(&mut database).await;
     let other = NatsServer::provisioned().await;
-    let store = TestStore::open(&other, &postgres.url(), "article").await;
+    let store = TestStore::open(&other, &postgres.url(), "toy").await;
     judge_once_ready(&other, &store, &written).await;
     store.close().await;
 }

@@ -11,7 +11,7 @@ use messaging::JetStreamEventStore;
 use test_support::{NatsServer, PostgresServer, eventually, ready};
 use tokio::task::JoinHandle;
 
-use crate::test_store::{TestStore, article, event, judge, write};
+use crate::test_store::{TestStore, event, judge, toy, write};
 
 #[tokio::test]
 async fn the_postgres_store_conforms() {
@@ -25,12 +25,12 @@ async fn the_postgres_store_conforms() {
 #[tokio::test]
 async fn two_processes_on_one_database_publish_everything_once_and_in_order() {
     let (nats, postgres) = (NatsServer::provisioned().await, PostgresServer::start().await);
-    let one = TestStore::open(&nats, &postgres.url(), "article").await;
-    let other = TestStore::open(&nats, &postgres.url(), "article").await;
+    let one = TestStore::open(&nats, &postgres.url(), "toy").await;
+    let other = TestStore::open(&nats, &postgres.url(), "toy").await;
     let writes = (0..24).map(|number| {
         let store = if number % 2 == 0 { &one.store } else { &other.store };
         async move {
-            let stream = article();
+            let stream = toy();
             let ids = write(store, &stream, |version| version < 10).await;
             (stream, ids)
         }
@@ -39,7 +39,7 @@ async fn two_processes_on_one_database_publish_everything_once_and_in_order() {
     judge(&nats, &other.store, &written).await;
     // The other one takes over.
     one.close().await;
-    let stream = article();
+    let stream = toy();
     let ids = write(&other.store, &stream, |version| version < 1).await;
     judge(&nats, &other.store, &[written, vec![(stream, ids)]].concat()).await;
     other.close().await;
@@ -48,7 +48,7 @@ async fn two_processes_on_one_database_publish_everything_once_and_in_order() {
 #[tokio::test]
 async fn a_killed_nats_server_loses_nothing_and_doubles_nothing() {
     let (mut nats, postgres) = (NatsServer::provisioned().await, PostgresServer::start().await);
-    let store = TestStore::open(&nats, &postgres.url(), "article").await;
+    let store = TestStore::open(&nats, &postgres.url(), "toy").await;
     let writers = Writers::start(&store.store);
     for _ in 0..2 {
         writers.progress(&store.store).await;
@@ -63,7 +63,7 @@ async fn a_killed_nats_server_loses_nothing_and_doubles_nothing() {
 #[tokio::test]
 async fn a_killed_database_loses_nothing_and_doubles_nothing() {
     let (nats, mut postgres) = (NatsServer::provisioned().await, PostgresServer::start().await);
-    let store = TestStore::open(&nats, &postgres.url(), "article").await;
+    let store = TestStore::open(&nats, &postgres.url(), "toy").await;
     let writers = Writers::start(&store.store);
     for _ in 0..2 {
         writers.progress(&store.store).await;
@@ -80,7 +80,7 @@ async fn a_killed_database_loses_nothing_and_doubles_nothing() {
     store.close().await;
 }
 
-/// Append to an article each until they are told to stop.
+/// Append to a toy each until they are told to stop.
 struct Writers {
     stop: Arc<AtomicBool>,
     tasks: Vec<(StreamId, JoinHandle<Vec<EventId>>)>,
@@ -94,7 +94,7 @@ impl Writers {
             let go_on = move |_| !stop.load(Ordering::Relaxed);
             (stream, tokio::spawn(async move { write(&store, &of, go_on).await }))
         };
-        let tasks = (0..8).map(|_| start(article())).collect();
+        let tasks = (0..8).map(|_| start(toy())).collect();
         Self { stop, tasks }
     }
 
@@ -124,9 +124,9 @@ impl Writers {
 #[tokio::test]
 async fn without_the_stream_nobody_is_told_that_an_event_is_stored() {
     let (mut nats, postgres) = (NatsServer::provisioned().await, PostgresServer::start().await);
-    let store = TestStore::open(&nats, &postgres.url(), "article").await;
+    let store = TestStore::open(&nats, &postgres.url(), "toy").await;
     nats.kill();
-    let (stream, event) = (article(), event(1, "{}"));
+    let (stream, event) = (toy(), event(1, "{}"));
     let id = event.id;
     let appended = store.store.append(&stream, Head::default(), vec![event].into()).await;
     assert!(matches!(appended, Err(AppendError::Unknown(_))), "{appended:?}");
@@ -144,8 +144,8 @@ async fn without_the_stream_nobody_is_told_that_an_event_is_stored() {
 #[tokio::test]
 async fn an_event_that_is_too_large_for_the_stream_is_not_taken() {
     let (nats, postgres) = (NatsServer::provisioned().await, PostgresServer::start().await);
-    let store = TestStore::open(&nats, &postgres.url(), "article").await;
-    let stream = article();
+    let store = TestStore::open(&nats, &postgres.url(), "toy").await;
+    let stream = toy();
     let large = event(1, &"x".repeat(490 * 1024));
     let appended = store.store.append(&stream, Head::default(), vec![large].into()).await;
     assert!(matches!(appended, Err(AppendError::Failed(_))), "{appended:?}");
@@ -161,17 +161,14 @@ async fn a_wrong_password_is_told_at_the_start_and_not_repeated() {
     let (nats, postgres) = (NatsServer::provisioned().await, PostgresServer::start().await);
     let context = test_support::context();
     let url = postgres.url().replacen(":newswire@", ":hunter2@", 1);
-    let database = Database::parse(
-        &url,
-        Namespace::default_schema("article"),
-        1.try_into().expect("not zero"),
-    );
+    let database =
+        Database::parse(&url, Namespace::default_schema("toy"), 1.try_into().expect("not zero"));
     let database = database.expect("a database");
     assert!(!format!("{database:?}").contains("hunter2"));
-    let target = JetStreamEventStore::new(nats.connect("article").await);
+    let target = JetStreamEventStore::new(nats.connect("toy").await);
     let opened = PostgresEventStore::open(database, target, &context).await;
     let error = format!("{:?}", opened.expect_err("refused"));
-    assert!(error.contains("article.database") && error.contains("password"), "{error}");
+    assert!(error.contains("toy.database") && error.contains("password"), "{error}");
     assert!(!error.contains("hunter2"), "{error}");
 }
 
@@ -180,6 +177,6 @@ async fn a_database_that_is_not_there_yet_is_waited_for() {
     let (nats, mut postgres) = (NatsServer::provisioned().await, PostgresServer::start().await);
     let url = postgres.url();
     postgres.kill().await;
-    let (store, ()) = tokio::join!(TestStore::open(&nats, &url, "article"), postgres.restart());
+    let (store, ()) = tokio::join!(TestStore::open(&nats, &url, "toy"), postgres.restart());
     store.close().await;
 }

@@ -1,12 +1,11 @@
 //! The event store that the settings name.
 
-use contracts::article::CONTEXT;
 use event_store_postgres::{Database, PostgresEventStore};
 use eventsourcing::{AppendError, Commit, EventStore, Head, LoadError, RecordedEvent, StreamId};
 use messaging::{Connection, JetStreamEventStore};
 use service_kit::Context;
 
-/// Where the events of articles are decided upon. Cheap to clone.
+/// Where events are decided upon. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) enum Store {
     /// In the stream.
@@ -16,18 +15,24 @@ pub(crate) enum Store {
 }
 
 impl Store {
-    /// Opens the store in `database`, waiting for it as long as it takes, or the stream's own when there is none.
+    /// Opens the store of `service`, which writes events of `contexts`, in `database`, waiting for it as long as it takes, or the
+    /// stream's own when there is none.
     ///
     /// `None` when it is time to stop.
     pub(crate) async fn open(
+        service: &str,
+        contexts: &[&'static str],
         database: Option<Database>,
         connection: &Connection,
         context: &Context,
     ) -> anyhow::Result<Option<Self>> {
         let target = JetStreamEventStore::new(connection.clone());
         let appends = target.appends().clone();
-        context.health.follow("article: append", appends.problem(), Option::clone);
-        context.lifecycle.spawn(appends.watch(CONTEXT, context.lifecycle.stop_token().clone()));
+        context.health.follow(format!("{service}: append"), appends.problem(), Option::clone);
+        for context_name in contexts {
+            let stop = context.lifecycle.stop_token().clone();
+            context.lifecycle.spawn(appends.clone().watch(context_name, stop));
+        }
         match database {
             None => Ok(Some(Self::JetStream(Box::new(target)))),
             Some(database) => {

@@ -10,7 +10,7 @@ use service_kit::Context;
 use test_support::{NatsServer, eventually, ready, user};
 use time::OffsetDateTime;
 
-/// A store as a process of the article service has it.
+/// A store as a process of a service has it.
 pub struct TestStore {
     pub store: PostgresEventStore,
     pub context: Context,
@@ -19,7 +19,7 @@ pub struct TestStore {
 impl TestStore {
     /// Opens the database at `url` for a process that is the NATS user `user`.
     pub async fn open(nats: &NatsServer, url: &str, user: &str) -> Self {
-        Self::open_in(Namespace::default_schema("article"), nats, url, user).await
+        Self::open_in(Namespace::default_schema("toy"), nats, url, user).await
     }
 
     /// The same in a namespace.
@@ -41,15 +41,15 @@ impl TestStore {
     }
 }
 
-pub fn article() -> StreamId {
-    StreamId::new("article", CommandId::generate().creates("article"))
+pub fn toy() -> StreamId {
+    StreamId::new("toy", CommandId::generate().creates("toy"))
 }
 
 pub fn event(version: u64, data: &str) -> NewEvent {
     let command = CommandId::generate();
     NewEvent {
         id: command.event_id(AggregateId::from(command.as_uuid()), 0),
-        event_type: "article.tested".to_owned(),
+        event_type: "toy.tested".to_owned(),
         schema_version: 1,
         version,
         time: OffsetDateTime::now_utc(),
@@ -93,7 +93,7 @@ pub async fn judge(
     store: &PostgresEventStore,
     written: &[(StreamId, Vec<EventId>)],
 ) {
-    let target = JetStreamEventStore::new(nats.connect("article").await);
+    let target = JetStreamEventStore::new(nats.connect("toy").await);
     let mut total = 0;
     for (stream, ids) in written {
         let published = target.load(stream, Head::default()).await.expect("loaded");

@@ -5,15 +5,15 @@ use messaging::JetStreamEventStore;
 use sqlx::{Connection, PgConnection};
 use test_support::{NatsServer, PostgresServer};
 
-use crate::test_store::{TestStore, article, event, judge, write};
+use crate::test_store::{TestStore, event, judge, toy, write};
 
 #[tokio::test]
 async fn what_was_published_and_not_noted_is_not_published_again() {
     let (nats, postgres) = (NatsServer::provisioned().await, PostgresServer::start().await);
-    let store = TestStore::open(&nats, &postgres.url(), "article").await;
+    let store = TestStore::open(&nats, &postgres.url(), "toy").await;
     let mut written = Vec::new();
     for _ in 0..4 {
-        let stream = article();
+        let stream = toy();
         let ids = write(&store.store, &stream, |version| version < 3).await;
         written.push((stream, ids));
     }
@@ -30,7 +30,7 @@ async fn what_was_published_and_not_noted_is_not_published_again() {
         let done = sqlx::query(statement).execute(&mut database).await.expect("executed");
         assert_eq!(done.rows_affected(), 12);
     }
-    let store = TestStore::open(&nats, &postgres.url(), "article").await;
+    let store = TestStore::open(&nats, &postgres.url(), "toy").await;
     judge(&nats, &store.store, &written).await;
     assert_eq!(store.store.load(first, Head::default()).await.expect("loaded"), before);
     // And on it goes.
@@ -48,9 +48,9 @@ async fn what_was_published_and_not_noted_is_not_published_again() {
 #[tokio::test]
 async fn an_aggregate_that_the_stream_contradicts_waits_and_holds_up_nobody() {
     let (nats, postgres) = (NatsServer::provisioned().await, PostgresServer::start().await);
-    let store = TestStore::open(&nats, &postgres.url(), "article").await;
-    let stream = JetStreamEventStore::new(nats.connect("article").await);
-    let (wrong, right) = (article(), article());
+    let store = TestStore::open(&nats, &postgres.url(), "toy").await;
+    let stream = JetStreamEventStore::new(nats.connect("toy").await);
+    let (wrong, right) = (toy(), toy());
     let foreign = vec![event(1, "{}")];
     stream.append(&wrong, Head::default(), foreign.into()).await.expect("appended");
     let ours = vec![event(1, "{}")];

@@ -1,0 +1,125 @@
+//! A service of aggregates, from its start to its orderly end.
+
+use event_store_postgres::Database;
+use eventsourcing::Aggregate;
+use futures_util::future::BoxFuture;
+use messaging::{
+    Connection, JetStreamSnapshots, Link, NatsSettings, QueueServer, RequestServer, history,
+};
+use service_kit::{Context, health::State};
+use tokio_util::sync::CancellationToken;
+
+use crate::{endpoints::Endpoints, store::Store};
+
+/// The parts that the aggregates of a service share.
+pub(crate) struct Host<'a> {
+    pub(crate) name: &'static str,
+    pub(crate) connection: &'a Connection,
+    pub(crate) requests: &'a RequestServer,
+    pub(crate) store: &'a Store,
+    pub(crate) snapshots: &'a JetStreamSnapshots,
+    pub(crate) stop: &'a CancellationToken,
+}
+
+/// One kind of aggregate whose requests are answered.
+pub(crate) struct Running {
+    /// Its commands that wait.
+    pub(crate) queue: QueueServer,
+    /// Lets the states in memory go, which leaves snapshots.
+    pub(crate) retire: Box<dyn FnOnce() + Send>,
+}
+
+/// Begins to answer for one kind of aggregate.
+type Opening =
+    Box<dyn for<'a> FnOnce(&'a Host<'_>) -> BoxFuture<'a, anyhow::Result<Running>> + Send>;
+
+/// A service that owns aggregates: it takes their commands and answers questions about their past.
+pub struct CommandService {
+    name: &'static str,
+    contexts: Vec<&'static str>,
+    openings: Vec<Opening>,
+}
+
+impl CommandService {
+    /// A service with the NATS user and the queue group `name`.
+    #[must_use]
+    pub fn new(name: &'static str) -> Self {
+        Self { name, contexts: Vec::new(), openings: Vec::new() }
+    }
+
+    /// Answers for the aggregates `A`, too.
+    #[must_use]
+    pub fn aggregate<A: Aggregate>(mut self, endpoints: Endpoints<A>) -> Self {
+        self.contexts.push(A::CONTEXT);
+        self.openings.push(Box::new(|host| Box::pin(endpoints.open(host))));
+        self
+    }
+
+    /// Runs until it is time to stop, with the events in `database`, or in the stream when there is none.
+    ///
+    /// # Errors
+    /// NATS or the database refuses the service for good.
+    pub async fn run(
+        self,
+        nats: &NatsSettings,
+        database: Option<Database>,
+        context: Context,
+    ) -> anyhow::Result<()> {
+        let name = self.name;
+        let ready = context.health.component(name);
+        let stop = context.lifecycle.stop_token();
+        let Some(connection) = Connection::open(nats, name, stop).await? else {
+            return Ok(());
+        };
+        follow(name, &connection, &context);
+        let store = Store::open(name, &self.contexts, database, &connection, &context).await?;
+        let Some(store) = store else { return Ok(()) };
+        let snapshots = JetStreamSnapshots::start(connection.clone());
+        let requests = RequestServer::start(&connection, name).await?;
+        let host = Host {
+            name,
+            connection: &connection,
+            requests: &requests,
+            store: &store,
+            snapshots: &snapshots,
+            stop,
+        };
+        let mut running = Vec::new();
+        for opening in self.openings {
+            running.push(opening(&host).await?);
+        }
+        requests.ready().await?;
+        ready.ready();
+        serve(running, requests, stop).await;
+        // What was taken is answered before the relay, which the answers wait for, ends.
+        store.close().await;
+        snapshots.close().await;
+        connection.close().await;
+        Ok(())
+    }
+}
+
+/// Answers until it is time to stop; returns when nothing is in hand any more.
+async fn serve(running: Vec<Running>, requests: RequestServer, stop: &CancellationToken) {
+    let (queues, retire): (Vec<_>, Vec<_>) =
+        running.into_iter().map(|Running { queue, retire }| (queue.run(), retire)).unzip();
+    let answer = async {
+        stop.cancelled().await;
+        requests.stop().await;
+    };
+    tokio::join!(futures_util::future::join_all(queues), answer);
+    for retire in retire {
+        retire();
+    }
+}
+
+/// Says in the health of the process of the service `name` whether it can work with NATS.
+fn follow(name: &str, connection: &Connection, context: &Context) {
+    let health = &context.health;
+    health.follow(format!("{name}: nats"), connection.link(), Link::problem);
+    health.follow(format!("{name}: permissions"), connection.permissions(), Option::clone);
+    health.follow(format!("{name}: stream"), connection.reading(), Option::clone);
+    health.follow_state(format!("{name}: history"), connection.damage(), |damage| {
+        history::warning(damage).map_or(State::Ready, State::Warning)
+    });
+}
