@@ -3,11 +3,13 @@
 mod commands;
 mod domain;
 mod past;
+mod projection;
 #[cfg(test)]
 mod properties;
 mod settings;
 
 pub use command_service::StoreKind;
+pub use projection::{Articles, read_model};
 pub use settings::ArticleSettings;
 
 use command_service::{CommandService, Endpoints};

@@ -79,7 +79,7 @@ impl Stage {
 
     /// Rebuilds, and returns when the switch was made. With `verify` it is made only if the rows are those of the live one.
     pub(super) async fn rebuild(&self, verify: bool) -> anyhow::Result<()> {
-        let name = projection::control::PROJECTION.to_owned();
+        let name = projection::READ_MODELS[0].name.to_owned();
         let mut status = self.ask(Question::Rebuild { name, hold: false, verify }).await?;
         while let Some(building) =
             status.generations.iter().find(|found| found.state == State::Building)

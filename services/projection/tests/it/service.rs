@@ -130,7 +130,7 @@ impl Admin {
     }
 
     pub(crate) async fn rebuild(&self, hold: bool, verify: bool) -> Status {
-        let name = projection::control::PROJECTION.to_owned();
+        let name = projection::READ_MODELS[0].name.to_owned();
         self.ask(Question::Rebuild { name, hold, verify }).await
     }
 

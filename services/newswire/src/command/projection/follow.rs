@@ -10,7 +10,7 @@ use projection::control::{GenerationStatus, Question, State, Status};
 use service_kit::output;
 use tokio::time::Instant;
 
-use super::{ask, print};
+use super::{Desk, print};
 
 /// How often one looks.
 const POLL: Duration = Duration::from_millis(500);
@@ -19,14 +19,18 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Follows the generation that is being built until it is live, held or has failed. Ending this command does not end the
 /// rebuild.
-pub(super) async fn follow(connection: &Connection, status: Status) -> anyhow::Result<ExitCode> {
+pub(super) async fn follow(
+    connection: &Connection,
+    desk: Desk,
+    status: Status,
+) -> anyhow::Result<ExitCode> {
     let is_built = |generation: &&GenerationStatus| generation.state == State::Building;
     let Some(number) = status.generations.iter().find(is_built).map(|built| built.number) else {
         // It was done before anybody could look.
         print::status(&status)?;
         return Ok(ExitCode::SUCCESS);
     };
-    let last = watch(number, status, || ask(connection, Question::Status {})).await?;
+    let last = watch(number, status, || desk.ask(connection, Question::Status {})).await?;
     let generation = find(&last, number)?;
     output::report(print::line(generation, &last))?;
     let is_good =
