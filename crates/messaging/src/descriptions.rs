@@ -20,6 +20,11 @@ pub(crate) fn describe() {
         "Times that the store began to refuse events"
     );
     describe_counter!(
+        "history_gaps_total",
+        Unit::Count,
+        "Times that an event was found to be missing, by who found it"
+    );
+    describe_counter!(
         "snapshots_dropped_total",
         Unit::Count,
         "Snapshots that were not written, because too many waited"

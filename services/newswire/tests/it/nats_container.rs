@@ -22,7 +22,9 @@ const STREAMS: u64 = 6;
 const PATIENCE: Duration = Duration::from_secs(2);
 const GIB: u64 = 1 << 30;
 /// The image has a `wget`, and this machine has the program that the scripts get their tools with.
-const WGET: &str = "#!/bin/sh\nfor url; do :; done\nexec curl --silent --max-time 2 \"$url\"\n";
+const WGET: &str = "#!/bin/sh\nfor url; do :; done\n\
+                    if [ -e \"$(dirname \"$0\")/blind\" ]; then exit 1; fi\n\
+                    exec curl --silent --max-time 2 \"$url\"\n";
 
 fn sources() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/nats")
@@ -87,6 +89,13 @@ impl Container {
             .stderr(log)
             .process_group(0);
         self.child = Some(command.spawn().expect("a shell"));
+    }
+
+    /// Lets nobody see how the server is, or everybody.
+    fn blind(&self, is_blind: bool) {
+        let file = self.dir.path().join("tools/blind");
+        let done = if is_blind { fs::write(file, "") } else { fs::remove_file(file) };
+        done.expect("ours");
     }
 
     fn log(&self) -> String {
@@ -225,4 +234,22 @@ async fn after_a_full_disk_it_ends_as_soon_as_there_is_room_and_starts_able() {
     container.max_store_with(STREAMS).await;
     disk.empty();
     eventually("an event to be stored", || async { stores(&client, 0).await.then_some(()) }).await;
+}
+
+#[tokio::test]
+async fn a_write_that_fails_before_the_first_look_is_noticed() {
+    let disk = SmallDisk::mount(100);
+    let mut container = Container::new(disk.path());
+    container.blind(true);
+    container.start("4GB");
+    topology::provision(&container.connect().await, 1).await.expect("the streams are provisioned");
+    let client = container.client().await;
+    disk.fill();
+    let mut number = 0;
+    while stores(&client, number).await {
+        number += 1;
+    }
+    disk.empty();
+    container.blind(false);
+    assert!(container.ended().await, "{}", container.log());
 }
