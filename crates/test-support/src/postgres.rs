@@ -45,6 +45,24 @@ impl PostgresServer {
         format!("postgres://{NAME}:{NAME}@127.0.0.1:{}/postgres", self.port)
     }
 
+    /// Executes what `pg_dump` wrote and gzip packed.
+    pub fn load(&self, dump: &Path) {
+        let mut unpack = Command::new("gzip")
+            .args(["--decompress", "--stdout"])
+            .arg(dump)
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("gzip runs");
+        let loaded = command("psql")
+            .args(["--quiet", "--set=ON_ERROR_STOP=1", "--dbname", &self.url()])
+            .current_dir("/")
+            .stdin(unpack.stdout.take().expect("a pipe"))
+            .stdout(Stdio::null())
+            .status();
+        assert!(loaded.expect("psql runs").success(), "the dump is loaded");
+        unpack.wait().expect("the child is ours");
+    }
+
     /// Ends it as a crash does, and waits until nothing of it runs.
     pub async fn kill(&mut self) {
         let backends = children(self.child.id());

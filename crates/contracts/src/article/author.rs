@@ -14,7 +14,7 @@ pub struct GetAuthor {
 /// Asks `queries.article.authors` for authors, by id; answered with an [`AuthorPage`].
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ListAuthors {
-    /// 1 to [`MAX_PAGE`](super::MAX_PAGE); 20 when absent.
+    /// 1 to [`MAX_PAGE`](eventsourcing::query::MAX_PAGE); 20 when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,
     /// Where the page before this one ended: its `next`, unchanged.

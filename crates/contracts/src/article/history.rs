@@ -14,7 +14,7 @@ pub struct GetHistory {
     /// Only what came after this version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<u64>,
-    /// 1 to [`MAX_PAGE`](super::MAX_PAGE); 20 when absent.
+    /// 1 to [`MAX_PAGE`](eventsourcing::query::MAX_PAGE); 20 when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,
 }

@@ -22,7 +22,7 @@ pub struct ListArticles {
     /// Only the one with this slug.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slug: Option<String>,
-    /// 1 to [`MAX_PAGE`]; 20 when absent.
+    /// 1 to [`MAX_PAGE`](eventsourcing::query::MAX_PAGE); 20 when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,
     /// Where the page before this one ended: its `next`, unchanged.
@@ -41,7 +41,7 @@ pub struct SearchArticles {
     /// Only those with this tag, in any form.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tag: Option<String>,
-    /// 1 to [`MAX_PAGE`]; 20 when absent.
+    /// 1 to [`MAX_PAGE`](eventsourcing::query::MAX_PAGE); 20 when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,
     /// Where the page before this one ended: its `next`, unchanged.

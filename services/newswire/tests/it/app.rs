@@ -66,6 +66,13 @@ impl App {
         Self::start_with(dir, None, false).await
     }
 
+    /// Starts it with what `fill` puts into its folder; articles and read model are in `postgres` if there is one.
+    pub async fn start_on_data(fill: impl FnOnce(&Path), postgres: Option<PostgresServer>) -> Self {
+        let (dir, is_on_postgres) = (folder(), postgres.is_some());
+        fill(dir.path());
+        Self::start_with(dir, postgres, is_on_postgres).await
+    }
+
     /// Starts it on three nats-servers, each of which keeps each stream.
     pub async fn start_on(cluster: &NatsCluster) -> Self {
         let dir = folder();

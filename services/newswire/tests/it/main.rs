@@ -32,5 +32,6 @@ mod requests;
 mod sites;
 mod socket;
 mod starting;
+mod upgrade;
 mod verify;
 mod walk;
