@@ -28,7 +28,9 @@ secret() {
 random() { od -An -v -N32 -tx1 /dev/urandom | tr -d ' \n'; }
 
 secret auth_key NEWSWIRE_AUTH_KEY "$(random)"
-for user in admin gateway article projection notification push; do
+# Each user of NATS has a password.
+users=$(sed -n 's/.*\$NEWSWIRE_NATS_\([A-Z_]*\)_PASSWORD.*/\1/p' deploy/nats/permissions.conf | sort -u | tr '[:upper:]' '[:lower:]')
+for user in $users; do
     secret "nats_$user" "NEWSWIRE_NATS_$(echo "$user" | tr '[:lower:]' '[:upper:]')_PASSWORD" "$(random)"
 done
 # Empty: mail and read model are files, in the volumes `notification` and `projection`.

@@ -7,7 +7,9 @@ scripts=$(dirname "$0")
 data=${NEWSWIRE_NATS_DATA:-/data}
 health=${NEWSWIRE_NATS_HEALTH:-http://127.0.0.1:8222/healthz}
 
-for user in admin gateway article projection notification push; do
+# Each user has a password, and permissions.conf says where it reads that.
+users=$(sed -n 's/.*\$NEWSWIRE_NATS_\([A-Z_]*\)_PASSWORD.*/\1/p' "$scripts/permissions.conf" | sort -u | tr '[:upper:]' '[:lower:]')
+for user in $users; do
     file=${NEWSWIRE_SECRETS:-/run/secrets}/nats_$user
     password=$(cat "$file")
     if [ -z "$password" ]; then

@@ -77,7 +77,7 @@ def everything_is_measured(stack, _):
         return {target["labels"]["service"] for target in targets if target["health"] == "up"}
 
     stack.wait_healthy(["prometheus"])
-    wanted = {"article", "gateway", "notification", "projection", "push"}
+    wanted = set(SERVICES) - {"nats", "edge"}
     eventually("every service is scraped", lambda: scraped() >= wanted)
     for series in [
         'article_commands_total{command="create",outcome="accepted"} > 0',

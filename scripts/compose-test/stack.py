@@ -11,7 +11,7 @@ import time
 
 PROJECT = pathlib.Path(__file__).resolve().parent.parent.parent
 NAME = "newswire-test"
-SERVICES = ["nats", "article", "projection", "notification", "gateway", "push", "edge"]
+SERVICES = ["nats", "article", "comment", "projection", "notification", "gateway", "push", "edge"]
 # What the images are made of, and what makes and starts them.
 PARTS = ["Cargo.toml", "Cargo.lock", "crates", "services", "deploy", "scripts", "docker-compose.yml", ".dockerignore"]
 

@@ -41,7 +41,7 @@ struct Trivial {
 
 impl Reaction for Trivial {
     const NAME: &'static str = "notification";
-    const CONTEXT: &'static str = CONTEXT;
+    const CONTEXTS: &'static [&'static str] = &[CONTEXT];
     /// For ever.
     const MAX_ATTEMPTS: u32 = u32::MAX;
 

@@ -1,14 +1,15 @@
 //! What is asked of one kind of aggregate.
 
-use std::{convert::identity, sync::Arc};
+use std::{convert::identity, future::Future, sync::Arc};
 
 use anyhow::Context as _;
 use eventsourcing::{Aggregate, Command, CommandEnvelope, Decide, Executor};
 use futures_util::future::BoxFuture;
-use messaging::QueueServer;
+use messaging::{QueueServer, ServiceError};
 
 use crate::{
     execute::{Executors, Show, handle},
+    others::Others,
     outcomes::Outcomes,
     past::{Past, PastQuery, Reader, Readers},
     per_stream::PerStream,
@@ -59,23 +60,49 @@ impl<A: Aggregate> Endpoints<A> {
     /// Takes the command `C` and decides it in the `form` that has the settings of the service, too. The form has the JSON of the
     /// command, so a repeat is one under other settings as well.
     #[must_use]
-    pub fn command_as<C, D>(mut self, form: impl Fn(C) -> D + Clone + Send + Sync + 'static) -> Self
+    pub fn command_as<C, D>(self, form: impl Fn(C) -> D + Clone + Send + Sync + 'static) -> Self
     where
         C: Command,
         D: Command<Output = C::Output>,
         A: Decide<D> + Show<C::Output>,
+    {
+        self.command_with(move |command, _| {
+            let formed = form(command);
+            async move { Ok(formed) }
+        })
+    }
+
+    /// Takes the command `C` and decides it in the form that `prepare` makes of it, which has what must be known of other
+    /// aggregates. It reads them in `Others`. The form has the JSON of the command, so a repeat is one whatever became of them.
+    #[must_use]
+    pub fn command_with<C, D, F, Fut>(mut self, prepare: F) -> Self
+    where
+        C: Command,
+        D: Command<Output = C::Output>,
+        A: Decide<D> + Show<C::Output>,
+        F: Fn(C, Others) -> Fut + Clone + Send + Sync + 'static,
+        Fut: Future<Output = Result<D, ServiceError>> + Send + 'static,
     {
         self.registrations.push(Box::new(move |host, serving| {
             Box::pin(async move {
                 let outcomes = Outcomes::of::<C>(host.name);
                 let executors = serving.executors.clone();
                 let service = host.name;
+                let others = Others::new(host.connection.clone());
                 let handler = move |command: CommandEnvelope<C>| {
                     let (executors, outcomes) = (executors.clone(), outcomes.clone());
-                    let command = command.map(form.clone());
-                    async move { outcomes.count(handle(service, &executors, &command).await) }
+                    let (prepare, others) = (prepare.clone(), others.clone());
+                    async move {
+                        let reply = async {
+                            let command = command.try_map(|data| prepare(data, others)).await?;
+                            handle(service, &executors, &command).await
+                        };
+                        outcomes.count(reply.await)
+                    }
                 };
-                serving.queue.command::<C, _, _>(handler.clone());
+                if C::QUEUEABLE {
+                    serving.queue.command::<C, _, _>(handler.clone());
+                }
                 let taken = host.requests.command::<C, _, _>(handler).await;
                 taken.with_context(|| format!("taking the command {} failed", C::VERB))
             })

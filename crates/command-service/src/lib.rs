@@ -2,6 +2,7 @@
 
 mod endpoints;
 mod execute;
+mod others;
 mod outcomes;
 pub mod past;
 mod per_stream;
@@ -13,6 +14,7 @@ mod tests;
 
 pub use endpoints::Endpoints;
 pub use execute::Show;
+pub use others::Others;
 pub use past::{Fault, Past, PastQuery, Replay};
 pub use service::CommandService;
 pub use settings::{DatabaseError, StoreKind, database};

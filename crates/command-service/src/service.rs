@@ -33,18 +33,22 @@ pub(crate) struct Running {
 type Opening =
     Box<dyn for<'a> FnOnce(&'a Host<'_>) -> BoxFuture<'a, anyhow::Result<Running>> + Send>;
 
+/// Works beside the aggregates, on the connection of the service.
+type Beside = Box<dyn for<'a> FnOnce(&'a Connection, &'a Context) -> BoxFuture<'a, ()> + Send>;
+
 /// A service that owns aggregates: it takes their commands and answers questions about their past.
 pub struct CommandService {
     name: &'static str,
     contexts: Vec<&'static str>,
     openings: Vec<Opening>,
+    beside: Vec<Beside>,
 }
 
 impl CommandService {
     /// A service with the NATS user and the queue group `name`.
     #[must_use]
     pub fn new(name: &'static str) -> Self {
-        Self { name, contexts: Vec::new(), openings: Vec::new() }
+        Self { name, contexts: Vec::new(), openings: Vec::new(), beside: Vec::new() }
     }
 
     /// Answers for the aggregates `A`, too.
@@ -52,6 +56,16 @@ impl CommandService {
     pub fn aggregate<A: Aggregate>(mut self, endpoints: Endpoints<A>) -> Self {
         self.contexts.push(A::CONTEXT);
         self.openings.push(Box::new(|host| Box::pin(endpoints.open(host))));
+        self
+    }
+
+    /// Does `work` beside, until it is time to stop: a reaction that sends commands.
+    #[must_use]
+    pub fn beside(
+        mut self,
+        work: impl for<'a> FnOnce(&'a Connection, &'a Context) -> BoxFuture<'a, ()> + Send + 'static,
+    ) -> Self {
+        self.beside.push(Box::new(work));
         self
     }
 
@@ -90,7 +104,8 @@ impl CommandService {
         }
         requests.ready().await?;
         ready.ready();
-        serve(running, requests, stop).await;
+        let beside = self.beside.into_iter().map(|work| work(&connection, &context));
+        tokio::join!(serve(running, requests, stop), futures_util::future::join_all(beside));
         // What was taken is answered before the relay, which the answers wait for, ends.
         store.close().await;
         snapshots.close().await;

@@ -16,6 +16,8 @@ pub trait Command: Serialize + DeserializeOwned + Clone + Send + Sync + 'static 
     const VERB: &'static str;
     /// Whether it creates its aggregate, so that there is nothing to load unless it is a repeat.
     const CREATES: bool = false;
+    /// Whether it may wait in the queue, which keeps it on disk until it is executed. One with a secret may not.
+    const QUEUEABLE: bool = true;
     /// What the sender is told of the aggregate afterwards.
     type Output: Serialize + DeserializeOwned + Send + 'static;
 
@@ -71,6 +73,29 @@ impl<C> CommandEnvelope<C> {
 
     /// The same envelope around another form of the command.
     pub fn map<D>(self, form: impl FnOnce(C) -> D) -> CommandEnvelope<D> {
+        let (bare, data) = self.split();
+        bare.with(form(data))
+    }
+
+    fn split(self) -> (CommandEnvelope<()>, C) {
+        let bare = CommandEnvelope {
+            id: self.id,
+            actor: self.actor,
+            correlation_id: self.correlation_id,
+            expected_version: self.expected_version,
+            alternative_versions: self.alternative_versions,
+            excluded_versions: self.excluded_versions,
+            issued_at: self.issued_at,
+            deadline: self.deadline,
+            traceparent: self.traceparent,
+            data: (),
+        };
+        (bare, self.data)
+    }
+}
+
+impl CommandEnvelope<()> {
+    fn with<D>(self, data: D) -> CommandEnvelope<D> {
         CommandEnvelope {
             id: self.id,
             actor: self.actor,
@@ -81,8 +106,26 @@ impl<C> CommandEnvelope<C> {
             issued_at: self.issued_at,
             deadline: self.deadline,
             traceparent: self.traceparent,
-            data: form(self.data),
+            data,
         }
+    }
+}
+
+impl<C> CommandEnvelope<C> {
+    /// The same envelope around the form of the command that `form` finds, if it finds one.
+    ///
+    /// # Errors
+    /// Those of `form`.
+    pub async fn try_map<D, E, Fut>(
+        self,
+        form: impl FnOnce(C) -> Fut,
+    ) -> Result<CommandEnvelope<D>, E>
+    where
+        Fut: Future<Output = Result<D, E>>,
+    {
+        let (bare, data) = self.split();
+        let data = form(data).await?;
+        Ok(bare.with(data))
     }
 }
 

@@ -44,6 +44,16 @@ pub enum DecodeError {
 
 /// The events of one context. Written with [`events!`](crate::events).
 pub trait EventData: Sized + Clone + Send + Sync + 'static {
+    /// Every type on the wire, with the version of its shape that is written today.
+    const TYPES: &'static [(&'static str, u32)];
+
+    /// Every shape that was ever written: type and version.
+    #[must_use]
+    fn shapes() -> impl Iterator<Item = (&'static str, u32)> {
+        let versions = |&(name, today): &(&'static str, u32)| (1..=today).map(move |v| (name, v));
+        Self::TYPES.iter().flat_map(versions)
+    }
+
     /// The past-tense name on the wire: `article.created`.
     fn event_type(&self) -> &'static str;
     /// The version of the data's shape that is written today.
@@ -134,14 +144,23 @@ impl RecordedEvent {
     /// # Errors
     /// See [`DecodeError`].
     pub fn data_today<E: EventData>(&self) -> Result<Cow<'_, [u8]>, DecodeError> {
+        self.today::<E>().map(|(_, data)| data)
+    }
+
+    /// The event, and its data as JSON in today's shape, whatever shape it was stored in.
+    ///
+    /// # Errors
+    /// See [`DecodeError`].
+    pub fn today<E: EventData>(&self) -> Result<(E, Cow<'_, [u8]>), DecodeError> {
         let event: E = self.decode()?;
         if event.schema_version() == self.event.schema_version {
-            return Ok(Cow::Borrowed(&self.event.data));
+            return Ok((event, Cow::Borrowed(&self.event.data)));
         }
-        event.encode().map(Cow::Owned).map_err(|error| DecodeError::Malformed {
+        let data = event.encode().map_err(|error| DecodeError::Malformed {
             event_type: self.event.event_type.clone(),
             reason: error.to_string(),
-        })
+        })?;
+        Ok((event, Cow::Owned(data)))
     }
 
     /// What the event says about itself beside its data.
@@ -198,6 +217,8 @@ macro_rules! events {
         })+
 
         impl $crate::EventData for $name {
+            const TYPES: &'static [(&'static str, u32)] = &[$(($event_type, $version)),+];
+
             fn event_type(&self) -> &'static str {
                 match self {
                     $(Self::$variant(_) => $event_type,)+

@@ -93,6 +93,15 @@ impl CommandId {
         Self(derive(&["command", user.as_str(), key]))
     }
 
+    /// The id of the command that a machine sends because of `event`, for `purpose`.
+    ///
+    /// An event may come again, and brings the same command again: so the machine needs no record of what it sent. One that sends
+    /// several commands because of one event names each one's target in the purpose.
+    #[must_use]
+    pub fn caused_by(event: EventId, purpose: &str) -> Self {
+        Self(derive(&["caused", &event.to_string(), purpose]))
+    }
+
     /// The id of the aggregate that this command creates: a repeat meets the first one's aggregate.
     #[must_use]
     pub fn creates(&self, context: &str) -> AggregateId {
@@ -218,7 +227,26 @@ pub struct Actor {
     pub roles: Vec<String>,
 }
 
+/// The role of what acts for the system. No token has it.
+pub const SYSTEM: &str = "system";
+
 impl Actor {
+    /// The part of the system that is called `name`, which is a word.
+    ///
+    /// # Panics
+    /// `name` is no word.
+    #[must_use]
+    pub fn system(name: &str) -> Self {
+        let user_id = format!("{SYSTEM}.{name}").parse().expect("a word");
+        Self { user_id, roles: vec![SYSTEM.to_owned()] }
+    }
+
+    /// Whether it acts for the system.
+    #[must_use]
+    pub fn is_system(&self) -> bool {
+        self.has_role(SYSTEM)
+    }
+
     /// Whether the actor has `role`.
     #[must_use]
     pub fn has_role(&self, role: &str) -> bool {

@@ -31,4 +31,4 @@ pub use served::{Host, Placed, Served, run};
 pub use settings::{PlaceError, ProjectionSettings};
 pub use sqlite::{each_of, pieces};
 pub use tables::{Seen, number};
-pub use time::rfc3339;
+pub use time::{parse_rfc3339, rfc3339};

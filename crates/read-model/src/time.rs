@@ -13,3 +13,11 @@ pub fn rfc3339(time: OffsetDateTime) -> String {
 pub(crate) fn now() -> String {
     rfc3339(OffsetDateTime::now_utc())
 }
+
+/// The time that was written with [`rfc3339`].
+///
+/// # Errors
+/// `text` is no such time.
+pub fn parse_rfc3339(text: &str) -> Result<OffsetDateTime, time::error::Parse> {
+    OffsetDateTime::parse(text, &Rfc3339)
+}

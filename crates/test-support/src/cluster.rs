@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use crate::{
     Proxy, eventually,
-    nats::{USERS, copy_permissions, free_port, nats_server_binary},
+    nats::{copy_permissions, free_port, nats_server_binary, users},
 };
 
 /// The password of every user.
@@ -149,7 +149,7 @@ fn spawn(dir: &Path, number: usize, port: u16, route: u16, others: &[u16]) -> Ch
     let log = fs::File::create(dir.join("server.log")).expect("a log file");
     let mut command = Command::new(nats_server_binary());
     command.arg("--config").arg(path).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
-    for user in USERS {
+    for user in users() {
         command.env(format!("NEWSWIRE_NATS_{}_PASSWORD", user.to_uppercase()), CLUSTER_PASSWORD);
     }
     command.spawn().expect("nats-server starts: run `make tools` to install it")

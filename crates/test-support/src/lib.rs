@@ -22,6 +22,6 @@ pub use eventually::{PATIENCE, eventually};
 pub use http::http_client;
 pub use mail::{MailSink, read_mail};
 pub use metrics::metric;
-pub use nats::{NatsServer, delete_stream, free_port, nats_server_binary};
+pub use nats::{NatsServer, delete_stream, free_port, nats_server_binary, users};
 pub use postgres::PostgresServer;
 pub use proxy::Proxy;

@@ -1,4 +1,5 @@
 use std::{
+    collections::{BTreeMap, BTreeSet},
     fs,
     net::TcpListener,
     path::{Path, PathBuf},
@@ -13,9 +14,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{eventually, toys::with_toys};
 
-/// The users of `deploy/nats/permissions.conf`. In tests each one's password is its name.
-pub(crate) const USERS: [&str; 6] =
-    ["admin", "gateway", "article", "projection", "notification", "push"];
+/// The users of `deploy/nats/permissions.conf` that have a password. In tests it is the name.
+#[must_use]
+pub fn users() -> BTreeSet<String> {
+    let permissions = fs::read_to_string(workspace().join("deploy/nats/permissions.conf"));
+    let permissions = permissions.expect("the permissions are there");
+    let name = |text: &str| Some(text.split_once("_PASSWORD")?.0.to_lowercase());
+    permissions.split("$NEWSWIRE_NATS_").skip(1).filter_map(name).collect()
+}
 
 /// Where ports for servers are looked for.
 const PORTS: std::ops::Range<u16> = 10_000..32_000;
@@ -110,6 +116,18 @@ impl NatsServer {
         let jetstream = async_nats::jetstream::new(self.client("admin").await);
         let stream = jetstream.get_stream(stream).await.expect("the stream is there");
         stream.cached_info().state.messages
+    }
+
+    /// The subjects in `EVENTS` that `filter` matches, each with how many messages it has.
+    ///
+    /// # Panics
+    ///
+    /// Panics when the stream is not there.
+    pub async fn subjects(&self, filter: &str) -> BTreeMap<String, usize> {
+        let jetstream = async_nats::jetstream::new(self.client("admin").await);
+        let stream = jetstream.get_stream("EVENTS").await.expect("the stream is there");
+        let subjects = stream.info_with_subjects(filter).await.expect("told");
+        subjects.try_collect().await.expect("told")
     }
 
     /// The number of events in `EVENTS`. A probe, which tells nothing, is no event.
@@ -283,7 +301,7 @@ fn spawn(dir: &Path) -> Child {
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(log);
-    for user in USERS {
+    for user in users() {
         command.env(format!("NEWSWIRE_NATS_{}_PASSWORD", user.to_uppercase()), user);
     }
     command.spawn().expect("nats-server starts: run `make tools` to install it")

@@ -22,15 +22,17 @@ pub(crate) async fn dispatch<C: Command>(
 ) -> Result<Response, Problem> {
     let prefer = request.prefer();
     let command = request.command(data);
-    let Some(patience) = prefer.patience(gateway.command_timeout) else {
+    // A preference may be passed over (RFC 7240, 2).
+    let patience = prefer.patience(gateway.command_timeout).filter(|_| C::QUEUEABLE);
+    let Some(patience) = patience else {
         let outcome = gateway.commands.send(command).await;
-        return reply::accepted(outcome).map(|outcome| accepted(&outcome));
+        return reply::accepted(C::CONTEXT, outcome).map(|outcome| accepted(&outcome));
     };
     let tried = !patience.is_zero();
     if tried && let Some(outcome) = within(gateway, &command, patience).await {
-        return reply::accepted(outcome).map(|outcome| accepted(&outcome));
+        return reply::accepted(C::CONTEXT, outcome).map(|outcome| accepted(&outcome));
     }
-    let operation = reply::enqueued(gateway.queue.enqueue(command).await, tried)?;
+    let operation = reply::enqueued(C::CONTEXT, gateway.queue.enqueue(command).await, tried)?;
     Ok(operations::accepted(&operation, prefer.applied(patience)).into_response())
 }
 

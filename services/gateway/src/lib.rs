@@ -3,9 +3,11 @@
 mod activity;
 mod articles;
 mod authors;
+mod comments;
 mod cursor;
 mod dead_letters;
 mod dispatch;
+mod history;
 mod link;
 mod operations;
 mod reply;

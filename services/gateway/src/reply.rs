@@ -12,16 +12,20 @@ use eventsourcing::{
 use messaging::RequestError;
 use service_kit::Problem;
 
-use self::failure::{ARTICLES, HISTORY, READ_MODEL, Source};
+use self::failure::{READ_MODEL, Source};
 pub(crate) use self::failure::{enqueued, letters, operations};
 use crate::request::{POSITION, STREAM};
 
 /// Says that the response is the outcome of an earlier request with the same `Idempotency-Key`.
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
-/// The acceptance of a command, or the problem with it.
-pub(crate) fn accepted<T>(reply: Result<Reply<T>, RequestError>) -> Result<Accepted<T>, Problem> {
-    match failure::note(&ARTICLES, reply).map_err(|error| failure::not_written(&error))? {
+/// The acceptance of a command of `context`, or the problem with it.
+pub(crate) fn accepted<T>(
+    context: &'static str,
+    reply: Result<Reply<T>, RequestError>,
+) -> Result<Accepted<T>, Problem> {
+    let source = failure::owner(context);
+    match failure::note(&source, reply).map_err(|error| failure::not_written(&source, &error))? {
         Reply::Accepted(accepted) => Ok(accepted),
         Reply::Refused(refusal) => Err(refused(refusal)),
     }
@@ -34,9 +38,12 @@ pub(crate) fn answered<T>(
     answered_from(&READ_MODEL, reply)
 }
 
-/// The answer to a query about the past, or the problem with it.
-pub(crate) fn told<T>(reply: Result<QueryReply<T>, RequestError>) -> Result<Answer<T>, Problem> {
-    answered_from(&HISTORY, reply)
+/// The answer to a query about the past of an aggregate of `context`, or the problem with it.
+pub(crate) fn told<T>(
+    context: &'static str,
+    reply: Result<QueryReply<T>, RequestError>,
+) -> Result<Answer<T>, Problem> {
+    answered_from(&failure::history(context), reply)
 }
 
 fn answered_from<T>(

@@ -5,7 +5,7 @@ use axum::{
     routing::{get, post},
 };
 
-use crate::{Gateway, activity, articles, authors, dead_letters, operations, request};
+use crate::{Gateway, activity, articles, authors, comments, dead_letters, operations, request};
 
 pub(crate) fn routes(gateway: Gateway) -> Router {
     Router::new()
@@ -15,6 +15,12 @@ pub(crate) fn routes(gateway: Gateway) -> Router {
             get(articles::get::get).put(articles::update::update).delete(articles::delete::delete),
         )
         .route("/api/articles/{id}/history", get(articles::history::history))
+        .route("/api/articles/{id}/comments", get(comments::list::list).post(comments::add::add))
+        .route(
+            "/api/articles/{id}/comments/{number}",
+            get(comments::get::get).delete(comments::delete::delete),
+        )
+        .route("/api/articles/{id}/comments/{number}/history", get(comments::history::history))
         .route("/api/authors", get(authors::list::list))
         .route("/api/authors/{id}", get(authors::get::get))
         .route("/api/activity", get(activity::activity))

@@ -60,6 +60,7 @@ fn warn_of_small_bodies(common: &CommonSettings, services: &Services) {
 /// The settings of each service.
 struct Services {
     article: article::Settings,
+    comment: comment::Settings,
     projection: projection::Settings,
     notification: notification::Settings,
     gateway: gateway::Settings,
@@ -74,6 +75,7 @@ impl Services {
         let provision: ProvisionSettings = settings::load(config)?;
         Ok(Self {
             article: settings::load(config)?,
+            comment: settings::load(config)?,
             projection: settings::load(config)?,
             notification: settings::load(config)?,
             admin: gateway.nats.clone(),
@@ -87,6 +89,7 @@ impl Services {
     fn connect_to(&mut self, url: &str, password: &str) {
         for (name, nats) in [
             (article::NAME, &mut self.article.nats),
+            (comment::NAME, &mut self.comment.nats),
             (projection::NAME, &mut self.projection.nats),
             (notification::NAME, &mut self.notification.nats),
             (gateway::NAME, &mut self.gateway.nats),
@@ -103,6 +106,7 @@ impl Services {
     fn start(&self, back: &Context, front: &Context) {
         let run = &back.lifecycle;
         run.run(article::NAME, article::run(self.article.clone(), back.clone()));
+        run.run(comment::NAME, comment::run(self.comment.clone(), back.clone()));
         run.run(projection::NAME, projection::run(self.projection.clone(), back.clone()));
         run.run(notification::NAME, notification::run(self.notification.clone(), back.clone()));
         let run = &front.lifecycle;

@@ -3,19 +3,20 @@
 mod able;
 mod address;
 mod delivery;
+mod letter;
 mod message;
 mod notifier;
 mod opening;
 mod record;
 
-use std::{path::PathBuf, pin::pin, sync::Arc};
+use std::{path::PathBuf, sync::Arc};
 
 use anyhow::Context as _;
 use messaging::{
     Connection, Link, NatsSettings,
-    consumer::run_reaction,
+    consumer::run_reaction_in_turns,
     history,
-    lease::{Lease, Turn, Waiting},
+    lease::{Lease, Waiting},
 };
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
@@ -26,7 +27,6 @@ use service_kit::{
     settings::SettingsError,
 };
 use sqlx::sqlite::SqliteConnectOptions;
-use tokio_util::sync::CancellationToken;
 
 use crate::{delivery::Delivery, message::Composer, notifier::Notifier};
 
@@ -98,8 +98,9 @@ pub async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
     let notifier = Arc::new(Notifier::new(composer, delivery.clone(), record.clone()));
     let lease = Lease::new(&connection, NAME, record_id);
     let sending = context.health.component("notification: delivery");
+    let waiting = |why: Option<&Waiting>| report(&ready, why);
     tokio::select! {
-        () = take_turns(&connection, &lease, &notifier, &ready, stop) => {}
+        () = run_reaction_in_turns(&connection, &lease, &notifier, stop, waiting) => {}
         never = able::watch(&record, &recording, &delivery, &sending) => match never {},
     }
     connection.close().await;
@@ -107,47 +108,13 @@ pub async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Waits for the turn of this process and notifies in it, again and again until `stop`.
-async fn take_turns(
-    connection: &Connection,
-    lease: &Lease,
-    notifier: &Arc<Notifier>,
-    ready: &Component,
-    stop: &CancellationToken,
-) {
-    while let Some(turn) = lease.acquire(stop, |waiting| report(ready, waiting)).await {
-        ready.ready();
-        notify(connection, notifier, &turn, stop).await;
-    }
-}
-
-/// Notifies until the turn of this process is over, or `stop`; then lets what is in hand end.
-async fn notify(
-    connection: &Connection,
-    notifier: &Arc<Notifier>,
-    turn: &Turn,
-    stop: &CancellationToken,
-) {
-    notifier.begin(turn.clone());
-    let end = stop.child_token();
-    let mut reaction = pin!(run_reaction(connection, notifier.clone(), &end));
-    tokio::select! {
-        () = &mut reaction => {}
-        () = turn.over() => {
-            end.cancel();
-            reaction.await;
-        }
-    }
-    turn.release().await;
-}
-
 /// A process that waits for its turn does all that it is there for; one that would never get it does not.
-fn report(ready: &Component, waiting: &Waiting) {
+fn report(ready: &Component, waiting: Option<&Waiting>) {
     match waiting {
-        Waiting::ForTurn => ready.ready(),
-        Waiting::ForeignRecord => ready.not_ready(
+        None | Some(Waiting::ForTurn) => ready.ready(),
+        Some(Waiting::ForeignRecord) => ready.not_ready(
             "another notification process keeps another record: all need the same notification.database",
         ),
-        Waiting::Away(reason) => ready.not_ready(format!("whose turn it is cannot be read: {reason}")),
+        Some(Waiting::Away(reason)) => ready.not_ready(format!("whose turn it is cannot be read: {reason}")),
     }
 }

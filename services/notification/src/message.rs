@@ -1,8 +1,7 @@
 //! What a message says.
 
-use contracts::article::ArticleEvent;
 use email_encoding::headers::{rfc2047, writer::EmailWriter};
-use eventsourcing::RecordedEvent;
+use eventsourcing::{RecordedEvent, UserId};
 use lettre::{
     Address, Message,
     address::Envelope,
@@ -13,7 +12,7 @@ use lettre::{
 };
 use service_kit::settings::SettingsError;
 
-use crate::address;
+use crate::{address, letter::Letter};
 
 /// Writes messages.
 #[derive(Debug, Clone)]
@@ -39,32 +38,21 @@ impl Composer {
         Ok(Self { from, domain: domain.to_owned() })
     }
 
-    /// Where the article's author can be written to; `None` when that is nowhere.
-    pub(crate) fn author(&self, article: &ArticleEvent) -> Option<Address> {
-        address::mailbox(article.author_id(), &self.domain)
+    /// Where `user` can be written to; `None` when that is nowhere.
+    pub(crate) fn mailbox(&self, user: &UserId) -> Option<Address> {
+        address::mailbox(user, &self.domain)
     }
 
-    /// The message to the author at `to` about `event`. The same event gives the same message.
+    /// The message with `letter` to the address `to` about `event`. The same event gives the same message.
     ///
     /// It is plain text in UTF-8 (RFC 2045, RFC 2046), and says that no person sent it (RFC 3834).
     pub(crate) fn compose(
         &self,
         event: &RecordedEvent,
-        article: &ArticleEvent,
+        letter: Letter,
         to: Address,
     ) -> Result<Message, ComposeError> {
-        let (what, title) = match article {
-            ArticleEvent::Created(article) => ("published", &article.title),
-            ArticleEvent::Updated(article) => ("changed", &article.title),
-            ArticleEvent::Deleted(article) => ("deleted", &article.title),
-        };
-        let title = one_line(title);
         let metadata = &event.event.metadata;
-        let body = format!(
-            "Your article was {what}.\r\n\r\nTitle:   {title}\r\nArticle: {}\r\nVersion: {}\r\n\
-             By:      {}\r\nRequest: {}\r\n",
-            event.aggregate_id, event.event.version, metadata.user_id, metadata.correlation_id,
-        );
         let id = event.event.id;
         // The library would read the addresses back from the headers, where it does not know a quoted local part.
         let envelope = Envelope::new(Some(self.from.email.clone()), vec![to.clone()])?;
@@ -74,13 +62,13 @@ impl Composer {
             .date(event.event.time.into())
             .from(self.from.clone())
             .to(Mailbox::new(None, to))
-            .raw_header(header("Subject", format!("Your article was {what}: {title}"))?)
+            .raw_header(header("Subject", letter.subject)?)
             .raw_header(header("Auto-Submitted", "auto-generated".to_owned())?)
             .raw_header(header("X-Newswire-Event-Id", id.to_string())?)
             .raw_header(header("X-Correlation-Id", metadata.correlation_id.to_string())?)
             .header(MIME_VERSION_1_0)
             .header(ContentType::TEXT_PLAIN)
-            .body(body)?)
+            .body(letter.body)?)
     }
 }
 
@@ -95,11 +83,4 @@ fn header(name: &'static str, value: String) -> Result<HeaderValue, ComposeError
     let begin = name.len() + ": ".len();
     rfc2047::encode(&value, &mut EmailWriter::new(&mut encoded, begin, 0, false))?;
     Ok(HeaderValue::dangerous_new_pre_encoded(header, value, encoded))
-}
-
-/// A title on one line, without control characters: it stands in a header.
-fn one_line(title: &str) -> String {
-    let spaced: String =
-        title.chars().map(|char| if char.is_control() { ' ' } else { char }).collect();
-    spaced.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -5,7 +5,6 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use contracts::article::{ArticleEvent, CONTEXT};
 use eventsourcing::{EventId, RecordedEvent};
 use messaging::{
     Throttle,
@@ -17,6 +16,7 @@ use metrics::{Unit, counter, describe_counter};
 use crate::{
     NAME,
     delivery::{Delivery, DeliveryError},
+    letter::{CONTEXTS, Letter, letter},
     message::Composer,
     record::Record,
 };
@@ -26,7 +26,7 @@ const UNADDRESSED: &str = "notification_unaddressed_total";
 /// Held back: one author may write much.
 static NO_ADDRESS: Throttle = Throttle::new();
 
-/// Tells authors what happens to their articles.
+/// Tells authors what happens to their articles, and what others say about them.
 #[derive(Debug)]
 pub(crate) struct Notifier {
     composer: Composer,
@@ -46,11 +46,6 @@ impl Notifier {
 }
 
 impl Notifier {
-    /// From now on it is this process's `turn`.
-    pub(crate) fn begin(&self, turn: Turn) {
-        *self.turn.lock().unwrap_or_else(PoisonError::into_inner) = Some(turn);
-    }
-
     fn turn(&self) -> Option<Turn> {
         self.turn.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -58,15 +53,20 @@ impl Notifier {
 
 impl Reaction for Notifier {
     const NAME: &'static str = NAME;
-    const CONTEXT: &'static str = CONTEXT;
+    const CONTEXTS: &'static [&'static str] = CONTEXTS;
 
     fn is_active(&self) -> bool {
         self.turn().is_some_and(|turn| turn.is_valid())
     }
 
+    fn begin(&self, turn: &Turn) {
+        *self.turn.lock().unwrap_or_else(PoisonError::into_inner) = Some(turn.clone());
+    }
+
     async fn react(&self, event: &RecordedEvent) -> Outcome {
-        let article: ArticleEvent = match event.decode() {
-            Ok(article) => article,
+        let letter = match letter(event) {
+            Ok(Some(letter)) => letter,
+            Ok(None) => return Outcome::Done,
             Err(error) => return Outcome::GiveUp(error.to_string()),
         };
         match self.record.has(event.event.id).await {
@@ -75,7 +75,7 @@ impl Reaction for Notifier {
             Err(error) => return Outcome::Wait(format!("reading the record failed: {error}")),
         }
         if !self.unrecorded().contains(&event.event.id)
-            && let Err(outcome) = self.notify(event, &article).await
+            && let Err(outcome) = self.notify(event, letter).await
         {
             return outcome;
         }
@@ -91,18 +91,18 @@ impl Reaction for Notifier {
 
 impl Notifier {
     /// Delivers the message about `event`, unless its author cannot be written to: no later attempt would change that.
-    async fn notify(&self, event: &RecordedEvent, article: &ArticleEvent) -> Result<(), Outcome> {
-        let Some(to) = self.composer.author(article) else {
+    async fn notify(&self, event: &RecordedEvent, letter: Letter) -> Result<(), Outcome> {
+        let Some(to) = self.composer.mailbox(&letter.to) else {
             counter!(UNADDRESSED).increment(1);
             if let Some(held_back) = NO_ADDRESS.pass() {
                 let id = event.aggregate_id;
-                tracing::warn!(article.id = %id, held_back, "the author has no mail address");
+                tracing::warn!(aggregate.id = %id, held_back, "the author has no mail address");
             }
             return Ok(());
         };
         let message = self
             .composer
-            .compose(event, article, to)
+            .compose(event, letter, to)
             .map_err(|error| Outcome::GiveUp(format!("composing failed: {error}")))?;
         // Composing took a moment: a process may have been stopped in it for longer than its turn.
         let Some(turn) = self.turn().filter(Turn::is_valid) else { return Err(turn_is_over()) };
@@ -116,7 +116,7 @@ impl Notifier {
             DeliveryError::NotNow(reason) => Outcome::Retry(reason),
             DeliveryError::Never(reason) => Outcome::GiveUp(reason),
         })?;
-        tracing::info!(article.id = %event.aggregate_id, "notification sent");
+        tracing::info!(aggregate.id = %event.aggregate_id, "notification sent");
         Ok(())
     }
 

@@ -32,7 +32,7 @@ pub struct Named {
 }
 
 /// The read models of the service.
-pub const READ_MODELS: [Named; 1] = [named::<article::Articles>()];
+pub const READ_MODELS: [Named; 2] = [named::<article::Articles>(), named::<comment::Comments>()];
 
 const fn named<M: ReadModel>() -> Named {
     Named { name: M::NAME, consumer: M::NAMES.consumer }
@@ -46,7 +46,10 @@ pub async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
         SettingsError::wrong("projection.database", error.to_string())
     };
     // Adding a read model: a line here, and one in `READ_MODELS`.
-    let models = vec![article::read_model().place(&host).map_err(wrong)?];
+    let models = vec![
+        article::read_model().place(&host).map_err(wrong)?,
+        comment::read_model().place(&host).map_err(wrong)?,
+    ];
     let stop = context.lifecycle.stop_token();
     let Some(connection) = Connection::open(nats, NAME, stop).await? else {
         return Ok(());

@@ -1,16 +1,12 @@
 //! What client and server say to each other: one JSON object a text message.
 
-use std::borrow::Cow;
-
-use contracts::article::{self, ArticleEvent};
+use contracts::Topic;
 use eventsourcing::{RecordedEvent, StreamIdentity};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, value::RawValue};
 use service_kit::json;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
-
-use crate::topic::Topic;
 
 /// What a client says.
 #[derive(Debug, Deserialize)]
@@ -81,9 +77,10 @@ impl ServerFrame<'_> {
     }
 }
 
-/// An event on one topic, as text; `None` when its data is not JSON.
+/// An event with its `data` on one topic, as text; `None` when its data is not JSON.
 pub(crate) fn event(
     event: &RecordedEvent,
+    data: &[u8],
     stream: StreamIdentity,
     topic: &Topic,
 ) -> Option<Utf8Bytes> {
@@ -104,19 +101,13 @@ pub(crate) fn event(
         traceparent: Option<&'a str>,
     }
     let metadata = &event.event.metadata;
-    // A client of today knows today's shapes only.
-    let data = if event.context == article::CONTEXT {
-        event.data_today::<ArticleEvent>().ok()?
-    } else {
-        Cow::Borrowed(event.event.data.as_slice())
-    };
     let frame = EventFrame {
         r#type: &event.event.event_type,
         id: event.event.id,
         position: event.position,
         stream,
         topic: topic.to_string(),
-        data: serde_json::from_slice(&data).ok()?,
+        data: serde_json::from_slice(data).ok()?,
         user_id: metadata.user_id.as_str(),
         timestamp: event.event.time.format(&Rfc3339).ok()?,
         aggregate_id: event.aggregate_id,

@@ -5,6 +5,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
+use contracts::{Published, Topic};
 use eventsourcing::{RecordedEvent, StreamIdentity};
 use messaging::feed::StreamMessage;
 use tokio::sync::watch;
@@ -12,7 +13,6 @@ use tokio::sync::watch;
 use crate::{
     frame, metrics,
     queue::{Queued, Sender},
-    topic::{Topic, topics_of},
 };
 
 /// A connected client.
@@ -146,9 +146,10 @@ impl State {
     /// Queues `event` once for every client that wants one of its topics; tells how many.
     fn publish(&self, event: &RecordedEvent) -> u64 {
         let mut reached = HashSet::new();
-        for topic in topics_of(event) {
+        let Some(Published { audience, data }) = contracts::published(event) else { return 0 };
+        for topic in audience.topics() {
             let Some(clients) = self.topics.get(&topic) else { continue };
-            let Some(frame) = frame::event(event, self.stream, &topic) else { continue };
+            let Some(frame) = frame::event(event, &data, self.stream, &topic) else { continue };
             for client in clients {
                 if reached.insert(*client)
                     && let Some(queue) = self.clients.get(client)

@@ -7,7 +7,6 @@ mod places;
 mod queue;
 mod replay;
 mod socket;
-mod topic;
 
 use std::{num::NonZeroUsize, sync::Arc, time::Duration};
 

@@ -2,14 +2,12 @@
 
 use std::{collections::HashMap, time::Duration};
 
+use contracts::{Published, Topic};
 use eventsourcing::StreamIdentity;
 use messaging::feed::{Feed, FeedError, StreamMessage};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
-use crate::{
-    frame,
-    topic::{Topic, topics_of},
-};
+use crate::frame;
 
 /// How many messages, and how many bytes of them, are read at once: every client that replays holds one page.
 const PAGE: usize = 200;
@@ -66,13 +64,14 @@ impl Replay {
 
     fn frame(&self, message: &StreamMessage) -> Option<Utf8Bytes> {
         let event = message.event().ok()?;
-        let topics = topics_of(&event);
+        let Published { audience, data } = contracts::published(&event)?;
+        let topics = audience.topics();
         let heard =
             |topic: &Topic| self.others.get(topic).is_some_and(|from| event.position > *from);
         if topics.iter().any(heard) {
             return None;
         }
         let topic = topics.iter().find(|topic| self.wanted.contains(topic))?;
-        frame::event(&event, self.stream, topic)
+        frame::event(&event, &data, self.stream, topic)
     }
 }

@@ -1,7 +1,8 @@
-use eventsourcing::UserId;
+use eventsourcing::{AggregateId, UserId};
 use serde::{Deserialize, Serialize};
 
 use super::upcast;
+use crate::{Audience, Heard, Topic};
 
 /// An article was published.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,6 +62,23 @@ impl ArticleEvent {
             Self::Created(event) => &event.author_id,
             Self::Updated(event) => &event.author_id,
             Self::Deleted(event) => &event.author_id,
+        }
+    }
+}
+
+impl Heard for ArticleEvent {
+    fn audience(&self, id: AggregateId) -> Audience {
+        let of_author = |author: &UserId| {
+            let (all, one) = (Topic::Articles, Topic::Article(id));
+            Audience::Everybody(vec![
+                all,
+                one,
+                Topic::Author(author.clone()),
+                Topic::User(author.clone()),
+            ])
+        };
+        match self {
+            Self::Created(_) | Self::Updated(_) | Self::Deleted(_) => of_author(self.author_id()),
         }
     }
 }

@@ -103,6 +103,14 @@ fn a_repeated_create_names_the_same_article() {
 }
 
 #[test]
+fn every_shape_that_was_ever_written_is_among_the_stored_ones() {
+    let stored: Vec<_> = stored().into_iter().map(|(name, version, ..)| (name, version)).collect();
+    for shape in ArticleEvent::shapes() {
+        assert!(stored.contains(&shape), "{shape:?} has no entry");
+    }
+}
+
+#[test]
 fn refusals_keep_their_codes() {
     let codes = [
         (ArticleRefusal::NotFound, "article-not-found"),

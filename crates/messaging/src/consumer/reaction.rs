@@ -24,7 +24,7 @@ use super::{
     lanes::Lanes,
     redrive::{Ordered, Orders},
 };
-use crate::{Connection, Throttle, names, permissions::NOTHING};
+use crate::{Connection, Throttle, lease::Turn, names, permissions::NOTHING};
 
 /// "I am at it", of a message in hand. Of none it means nothing.
 const PROGRESS: &[u8] = b"+WPI";
@@ -57,8 +57,8 @@ pub trait Reaction: Send + Sync + 'static {
     /// Its name: the durable on the server, and in the dead letters and metrics. Renaming it consumes
     /// everything again.
     const NAME: &'static str;
-    /// The context whose events it wants.
-    const CONTEXT: &'static str;
+    /// The contexts whose events it wants; at least one.
+    const CONTEXTS: &'static [&'static str];
     /// How often an event that fails is tried before it goes to the dead letters: with the pauses below, for about ten
     /// minutes.
     const MAX_ATTEMPTS: u32 = 32;
@@ -69,6 +69,9 @@ pub trait Reaction: Send + Sync + 'static {
     fn is_active(&self) -> bool {
         true
     }
+
+    /// It is this process's `turn` from now on, where several processes take turns.
+    fn begin(&self, _turn: &Turn) {}
 
     /// Does it. The same event may come again: the reaction keeps a record of what it did.
     fn react(&self, event: &RecordedEvent) -> impl Future<Output = Outcome> + Send;

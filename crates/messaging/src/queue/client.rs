@@ -4,7 +4,9 @@ use async_nats::{
     jetstream::message::PublishMessage,
 };
 use bytes::Bytes;
-use eventsourcing::{AppendError, Command, CommandEnvelope, OperationId, Refusal, StoreError};
+use eventsourcing::{
+    AppendError, Command, CommandEnvelope, OperationId, Refusal, RefusalKind, StoreError,
+};
 
 use super::{Operation, operation};
 use crate::{
@@ -47,6 +49,11 @@ impl CommandQueue {
         &self,
         command: CommandEnvelope<C>,
     ) -> Result<Operation, EnqueueError> {
+        if !C::QUEUEABLE {
+            let detail = format!("the command {}.{} cannot wait", C::CONTEXT, C::VERB);
+            let refusal = Refusal::new(RefusalKind::Invalid, "not-queueable", detail);
+            return Err(EnqueueError::Refused(refusal));
+        }
         let command = CommandEnvelope { deadline: None, ..command };
         let operation = Operation::of(&command)?;
         // First the operation, then the command: who finds the command done finds what became of it.

@@ -12,7 +12,7 @@ struct Slow;
 
 impl Reaction for Slow {
     const NAME: &'static str = "notification";
-    const CONTEXT: &'static str = "article";
+    const CONTEXTS: &'static [&'static str] = &["article"];
 
     async fn react(&self, _: &RecordedEvent) -> Outcome {
         tokio::time::sleep(Duration::from_secs(4)).await;

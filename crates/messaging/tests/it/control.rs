@@ -27,7 +27,7 @@ struct Idle;
 
 impl Reaction for Idle {
     const NAME: &'static str = "notification";
-    const CONTEXT: &'static str = CONTEXT;
+    const CONTEXTS: &'static [&'static str] = &[CONTEXT];
 
     async fn react(&self, _: &RecordedEvent) -> Outcome {
         Outcome::Done

@@ -46,7 +46,7 @@ impl Poisoned {
 
 impl Reaction for Poisoned {
     const NAME: &'static str = "notification";
-    const CONTEXT: &'static str = "article";
+    const CONTEXTS: &'static [&'static str] = &["article"];
     const MAX_ATTEMPTS: u32 = 4;
     const BACKOFF: Backoff =
         Backoff { base: Duration::from_millis(10), max: Duration::from_millis(50) };

@@ -25,7 +25,7 @@ impl Recorder {
 
 impl Reaction for Recorder {
     const NAME: &'static str = "notification";
-    const CONTEXT: &'static str = "article";
+    const CONTEXTS: &'static [&'static str] = &["article"];
 
     async fn react(&self, event: &RecordedEvent) -> Outcome {
         let title = match event.decode::<ArticleEvent>() {

@@ -33,7 +33,7 @@ impl<const TEST: usize> Gated<TEST> {
 
 impl<const TEST: usize> Reaction for Gated<TEST> {
     const NAME: &'static str = NAMES[TEST];
-    const CONTEXT: &'static str = "article";
+    const CONTEXTS: &'static [&'static str] = &["article"];
 
     async fn react(&self, event: &RecordedEvent) -> Outcome {
         self.permits.acquire().await.expect("it stays open").forget();

@@ -3,7 +3,7 @@ use axum::{
     http::header,
     response::{IntoResponse, Response},
 };
-use contracts::article::{At, GetArticle, GetArticleAt};
+use contracts::article::{At, CONTEXT, GetArticle, GetArticleAt};
 use eventsourcing::AggregateId;
 use serde::Deserialize;
 use service_kit::Problem;
@@ -47,9 +47,10 @@ pub(crate) async fn get(
 ) -> Result<Response, Problem> {
     let answer = match parameters.at()? {
         None => reply::answered(gateway.queries.ask(&request.query(GetArticle { id })).await)?,
-        Some(at) => {
-            reply::told(gateway.queries.ask(&request.query(GetArticleAt { id, at })).await)?
-        }
+        Some(at) => reply::told(
+            CONTEXT,
+            gateway.queries.ask(&request.query(GetArticleAt { id, at })).await,
+        )?,
     };
     let etag = [(header::ETAG, reply::etag(answer.data.version))];
     Ok((etag, reply::position(&answer), axum::Json(answer.data)).into_response())

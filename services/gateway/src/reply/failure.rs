@@ -1,6 +1,11 @@
 //! Why there is no answer: what does not answer, and whether a write is stored. The one place where errors get a status.
 
-use std::fmt::Debug;
+use std::{
+    borrow::Cow,
+    collections::BTreeMap,
+    fmt::Debug,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use axum::http::StatusCode;
 use eventsourcing::StoreError;
@@ -14,7 +19,7 @@ use super::refused;
 /// What a request needs an answer of.
 pub(super) struct Source {
     /// As people know it.
-    name: &'static str,
+    name: Cow<'static, str>,
     /// The service that answers for it.
     service: &'static str,
     /// Held back: what goes on while it is away. One for each source, since the others answer meanwhile.
@@ -23,16 +28,36 @@ pub(super) struct Source {
 
 impl Source {
     const fn new(name: &'static str, service: &'static str) -> Self {
-        Self { name, service, failures: Throttle::new() }
+        Self { name: Cow::Borrowed(name), service, failures: Throttle::new() }
     }
 }
 
-/// Where commands go.
-pub(super) static ARTICLES: Source = Source::new("the article service", "article");
+/// The service that decides the commands of `context`, which has the name of its service.
+pub(super) fn owner(context: &'static str) -> Arc<Source> {
+    source(&OWNERS, context, |context| format!("the {context} service"))
+}
+
+/// Where the past of the aggregates of `context` is told.
+pub(super) fn history(context: &'static str) -> Arc<Source> {
+    source(&HISTORIES, context, |_| "the event store".to_owned())
+}
+
+type Sources = Mutex<BTreeMap<&'static str, Arc<Source>>>;
+static OWNERS: Sources = Mutex::new(BTreeMap::new());
+static HISTORIES: Sources = Mutex::new(BTreeMap::new());
+
+fn source(all: &Sources, context: &'static str, name: impl FnOnce(&str) -> String) -> Arc<Source> {
+    // Nothing panics while the lock is held.
+    let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
+    let make = || {
+        let name = Cow::Owned(name(context));
+        Arc::new(Source { name, service: context, failures: Throttle::new() })
+    };
+    all.entry(context).or_insert_with(make).clone()
+}
+
 /// Where queries go.
 pub(super) static READ_MODEL: Source = Source::new("the read model", "projection");
-/// Where queries about the past go.
-pub(super) static HISTORY: Source = Source::new("the event store", "article");
 static QUEUE: Source = Source::new("the command queue", "article");
 static LETTERS: Source = Source::new("the stream of dead letters", "article");
 
@@ -55,26 +80,25 @@ pub(super) fn note<T, E: Debug>(source: &Source, answer: Result<T, E>) -> Result
 }
 
 /// A write.
-pub(super) fn not_written(error: &RequestError) -> Problem {
+pub(super) fn not_written(source: &Source, error: &RequestError) -> Problem {
+    let name = &source.name;
     match error {
         RequestError::NotConnected { .. } => {
             unavailable("service-unavailable", format!("{NOT_CONNECTED}; nothing was changed"))
         }
         RequestError::NoService { .. } => unavailable(
             "service-unavailable",
-            format!("{}; nothing was changed", not_running(&ARTICLES)),
+            format!("{}; nothing was changed", not_running(source)),
         ),
-        RequestError::TimedOut { .. } => {
-            outcome_unknown("the article service did not answer in time")
-        }
-        RequestError::Service { error, .. } => service_failed(*error),
+        RequestError::TimedOut { .. } => outcome_unknown(&format!("{name} did not answer in time")),
+        RequestError::Service { error, .. } => service_failed(source, *error),
         RequestError::Malformed { .. } => Problem::internal(),
     }
 }
 
 /// A read. It has no outcome to speak of.
 pub(super) fn not_read(source: &Source, error: &RequestError) -> Problem {
-    let name = source.name;
+    let name = &source.name;
     let late = |code| {
         let detail = format!("{name} did not answer in time");
         Problem::new(StatusCode::GATEWAY_TIMEOUT, code, detail).retry_after(1)
@@ -88,13 +112,14 @@ pub(super) fn not_read(source: &Source, error: &RequestError) -> Problem {
                 unavailable("unavailable", format!("{name} cannot be read now"))
             }
             ServiceError::DeadlineExceeded => late("deadline-exceeded"),
-            error => service_failed(*error),
+            error => service_failed(source, *error),
         },
         RequestError::Malformed { .. } => Problem::internal(),
     }
 }
 
-fn service_failed(error: ServiceError) -> Problem {
+fn service_failed(source: &Source, error: ServiceError) -> Problem {
+    let service = source.service;
     match error {
         ServiceError::Unavailable => {
             unavailable("unavailable", "the event store takes no writes now; nothing was changed")
@@ -108,7 +133,8 @@ fn service_failed(error: ServiceError) -> Problem {
             "the read model was made from another stream of events: it answers once it is rebuilt",
         ),
         ServiceError::Contended => {
-            unavailable("contended", "others keep changing this article; nothing was changed")
+            let detail = format!("others keep changing this {service}; nothing was changed");
+            unavailable("contended", detail)
         }
         ServiceError::InFlight => Problem::new(
             StatusCode::CONFLICT,
@@ -118,7 +144,7 @@ fn service_failed(error: ServiceError) -> Problem {
         .retry_after(1),
         ServiceError::DeadlineExceeded => unavailable(
             "deadline-exceeded",
-            "the request came to the article service too late; nothing was changed",
+            format!("the request came to the {service} service too late; nothing was changed"),
         ),
         ServiceError::OutcomeUnknown => outcome_unknown("the event store did not answer in time"),
         ServiceError::Internal => Problem::internal(),
@@ -127,6 +153,7 @@ fn service_failed(error: ServiceError) -> Problem {
 
 /// The operation of a command for later, or why there is none; `tried` says that its service was asked first.
 pub(crate) fn enqueued(
+    context: &'static str,
     queued: Result<Operation, EnqueueError>,
     tried: bool,
 ) -> Result<Operation, Problem> {
@@ -137,7 +164,8 @@ pub(crate) fn enqueued(
     queued.map_err(|error| match error {
         // The attempt before may have happened.
         EnqueueError::Unavailable(_) if tried => {
-            outcome_unknown("neither the article service nor the command queue answered")
+            let name = &owner(context).name;
+            outcome_unknown(&format!("neither {name} nor the command queue answered"))
         }
         EnqueueError::Unavailable(_) => unavailable(
             "unavailable",

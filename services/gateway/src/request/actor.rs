@@ -2,7 +2,7 @@ use axum::{
     extract::FromRequestParts,
     http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts},
 };
-use eventsourcing::Actor;
+use eventsourcing::{Actor, identity::SYSTEM};
 use service_kit::Problem;
 
 use crate::Gateway;
@@ -49,7 +49,9 @@ pub(super) fn optional(gateway: &Gateway, headers: &HeaderMap) -> Result<Option<
         return Ok(None);
     };
     let user_id = claims.sub.parse().map_err(|_| unauthorized("the token names no usable user"))?;
-    Ok(Some(Actor { user_id, roles: claims.roles }))
+    // Nobody acts for the system over HTTP.
+    let roles = claims.roles.into_iter().filter(|role| role != SYSTEM).collect();
+    Ok(Some(Actor { user_id, roles }))
 }
 
 /// Who sends the request.

@@ -2,7 +2,7 @@ use axum::{
     extract::FromRequestParts,
     http::{HeaderName, request::Parts},
 };
-use eventsourcing::{Actor, Command, CommandEnvelope, CommandId, UserId};
+use eventsourcing::{Actor, Command, CommandEnvelope, CommandId, Query, QueryEnvelope, UserId};
 use service_kit::{Problem, http::request_context::RequestContext};
 
 use super::{NoParameters, Prefer, actor, conditional::Precondition, headers, parameters, query};
@@ -26,6 +26,16 @@ impl CommandRequest {
     /// How long its sender wants to wait.
     pub(crate) fn prefer(&self) -> Prefer {
         self.prefer
+    }
+
+    /// A query that comes before the command.
+    pub(crate) fn query<Q: Query>(&self, data: Q) -> QueryEnvelope<Q> {
+        QueryEnvelope {
+            correlation_id: query::correlation_id(&self.context),
+            actor: Some(self.actor.clone()),
+            traceparent: Some(self.context.traceparent.clone()),
+            ..QueryEnvelope::new(data)
+        }
     }
 
     /// The command with `data` that the request means.

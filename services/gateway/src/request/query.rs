@@ -17,7 +17,7 @@ pub(crate) const POSITION: HeaderName = HeaderName::from_static("newswire-positi
 pub(crate) const STREAM: HeaderName = HeaderName::from_static("newswire-stream");
 
 /// Everything about a request that a query carries beside its data.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct QueryRequest {
     actor: Option<Actor>,
     min_position: Option<u64>,

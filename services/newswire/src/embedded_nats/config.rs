@@ -1,4 +1,5 @@
 use std::{
+    collections::BTreeSet,
     fs,
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -13,8 +14,8 @@ use crate::settings::EmbeddedNatsSettings;
 /// Who may do what: the same file as everywhere.
 const PERMISSIONS: &str = include_str!("../../../../deploy/nats/permissions.conf");
 
-/// The users of that file that have a password.
-const USERS: [&str; 6] = ["ADMIN", "GATEWAY", "ARTICLE", "PROJECTION", "NOTIFICATION", "PUSH"];
+/// What the variables are called that the file reads a password from.
+const VARIABLE: &str = "$NEWSWIRE_NATS_";
 
 /// Where the password of every user stands.
 pub(super) const PASSWORD_FILE: &str = "password";
@@ -91,5 +92,14 @@ pub(super) fn password(dir: &Path) -> anyhow::Result<String> {
 pub(super) fn environment(password: &str) -> impl Iterator<Item = (String, String)> {
     // In quotes: a word of digits would be read as a number.
     let quoted = format!("\"{password}\"");
-    USERS.iter().map(move |user| (format!("NEWSWIRE_NATS_{user}_PASSWORD"), quoted.clone()))
+    variables().into_iter().map(move |variable| (variable, quoted.clone()))
+}
+
+/// The variables that the file reads passwords from: each user has one.
+fn variables() -> BTreeSet<String> {
+    let name = |text: &str| {
+        let end = text.find(|c: char| !(c.is_ascii_uppercase() || c == '_')).unwrap_or(text.len());
+        format!("{}{}", &VARIABLE[1..], &text[..end])
+    };
+    PERMISSIONS.split(VARIABLE).skip(1).map(name).collect()
 }

@@ -137,7 +137,9 @@ impl App {
             if self.articles_too {
                 command
                     .env("NEWSWIRE__ARTICLE__STORE", "postgres")
-                    .env("NEWSWIRE__ARTICLE__DATABASE", postgres.url());
+                    .env("NEWSWIRE__ARTICLE__DATABASE", postgres.url())
+                    .env("NEWSWIRE__COMMENT__STORE", "postgres")
+                    .env("NEWSWIRE__COMMENT__DATABASE", postgres.url());
             }
         }
         command

@@ -8,7 +8,7 @@ use std::{
 use cargo_metadata::{DependencyKind, MetadataCommand};
 
 /// The crates of Newswire that each may use.
-const ALLOWED: [(&str, &[&str]); 15] = [
+const ALLOWED: [(&str, &[&str]); 16] = [
     ("eventsourcing", &[]),
     ("contracts", &["eventsourcing"]),
     ("messaging", &["eventsourcing"]),
@@ -30,26 +30,17 @@ const ALLOWED: [(&str, &[&str]); 15] = [
             "test-support",
         ],
     ),
-    (
-        "article",
-        &[
-            "command-service",
-            "contracts",
-            "event-store-postgres",
-            "eventsourcing",
-            "messaging",
-            "read-model",
-            "service-kit",
-        ],
-    ),
+    ("article", CONTEXT),
+    ("comment", CONTEXT),
     ("gateway", SERVICE),
-    ("projection", &["article", "messaging", "read-model", "service-kit"]),
+    ("projection", &["article", "comment", "messaging", "read-model", "service-kit"]),
     ("notification", SERVICE),
     ("push", SERVICE),
     (
         "newswire",
         &[
             "article",
+            "comment",
             "contracts",
             "eventsourcing",
             "gateway",
@@ -61,22 +52,32 @@ const ALLOWED: [(&str, &[&str]); 15] = [
         ],
     ),
 ];
+/// What a context is made of.
+const CONTEXT: &[&str] = &[
+    "command-service",
+    "contracts",
+    "event-store-postgres",
+    "eventsourcing",
+    "messaging",
+    "read-model",
+    "service-kit",
+];
 const SERVICE: &[&str] = &["contracts", "eventsourcing", "messaging", "service-kit"];
 
 /// The crates of others that not everybody may use.
 const RESTRICTED: [(&str, &[&str]); 3] = [
     ("async-nats", &["bench", "messaging", "test-support"]),
     ("axum", &["bench", "gateway", "push", "service-kit"]),
-    ("sqlx", &["article", "event-store-postgres", "notification", "read-model"]),
+    ("sqlx", &["article", "comment", "event-store-postgres", "notification", "read-model"]),
 ];
 
 /// Whose read models are hosted.
-const CONTEXTS: [&str; 1] = ["article"];
+const CONTEXTS: [&str; 2] = ["article", "comment"];
 /// The service that hosts them.
 const HOST: &str = "projection";
 
 /// They never depend on each other, not even in a test; but the host of read models is made of those.
-const SERVICES: [&str; 5] = ["article", "gateway", "projection", "notification", "push"];
+const SERVICES: [&str; 6] = ["article", "comment", "gateway", "projection", "notification", "push"];
 
 /// What the pure core does without.
 const NOT_IN_THE_CORE: [&str; 5] = ["tokio", "async-nats", "sqlx", "axum", "tracing"];

@@ -1,6 +1,6 @@
 //! The files for containers say what the code says.
 
-use std::{collections::BTreeSet, fs};
+use std::{collections::BTreeSet, fs, process::Command};
 
 fn file(path: &str) -> String {
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
@@ -25,19 +25,34 @@ fn every_user_has_a_password_in_a_file_and_every_service_is_scraped() {
         .filter_map(|rest| rest.split(|c: char| !c.is_alphanumeric()).next());
     let users: Vec<&str> = users.filter(|user| !matches!(*user, "system" | "guest")).collect();
     assert!(users.len() >= 6, "{users:?}");
+    assert_eq!(
+        users.iter().map(ToString::to_string).collect::<BTreeSet<_>>(),
+        test_support::users()
+    );
+    let made = made_secrets();
     let compose = file("docker-compose.yml");
     for user in users {
         let secret = format!("  nats_{user}: {{ file: ");
         assert!(compose.contains(&secret), "docker-compose.yml has no secret for {user}");
-        for script in ["scripts/init-secrets.sh", "deploy/nats/start.sh"] {
-            let text = file(script);
-            let list = text.lines().find_map(|line| line.strip_prefix("for user in "));
-            let names = list.expect("a list of users").trim_end_matches("; do");
-            assert!(names.split(' ').any(|name| name == user), "{script} does not know {user}");
-        }
+        assert!(made.contains(&format!("nats_{user}")), "init-secrets.sh does not know {user}");
+        let given = format!("nats_{user}");
+        let given = compose
+            .lines()
+            .any(|line| line.trim().starts_with("secrets: [nats_admin, ") && line.contains(&given));
+        assert!(given, "the nats-server of docker-compose.yml is not given the password of {user}");
         let scraped = file("deploy/prometheus/prometheus.yml");
         assert!(user == "admin" || scraped.contains(user), "prometheus.yml does not know {user}");
     }
+}
+
+/// The files that `scripts/init-secrets.sh` makes.
+fn made_secrets() -> BTreeSet<String> {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../scripts/init-secrets.sh");
+    let made = Command::new("/bin/sh").arg(script).arg(folder.path()).output().expect("a shell");
+    assert!(made.status.success(), "{made:?}");
+    let entries = fs::read_dir(folder.path()).expect("made");
+    entries.map(|entry| entry.expect("ours").file_name().into_string().expect("text")).collect()
 }
 
 /// The settings that `text` names, which begin with `before`.

@@ -6,6 +6,7 @@ mod architecture;
 mod chaos;
 mod children;
 mod cluster;
+mod comments;
 mod conditional;
 mod dead;
 mod dead_over_http;

@@ -12,10 +12,9 @@ use async_nats::{Client, ConnectOptions, jetstream};
 use messaging::{Connection, NatsSettings, topology};
 use serde_json::Value;
 use tempfile::TempDir;
-use test_support::{SmallDisk, eventually, free_port, http_client, nats_server_binary};
+use test_support::{SmallDisk, eventually, free_port, http_client, nats_server_binary, users};
 use tokio_util::sync::CancellationToken;
 
-const USERS: [&str; 6] = ["admin", "gateway", "article", "projection", "notification", "push"];
 /// How many streams are provisioned.
 const STREAMS: u64 = 6;
 /// How long an acknowledgement may take.
@@ -59,7 +58,7 @@ impl Container {
             config.replace(from, &to)
         });
         fs::write(dir.path().join("server.conf"), config).expect("written");
-        for user in USERS {
+        for user in users() {
             fs::write(dir.path().join(format!("nats_{user}")), user).expect("written");
         }
         let tools = dir.path().join("tools");

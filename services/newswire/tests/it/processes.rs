@@ -11,7 +11,8 @@ use tempfile::TempDir;
 use test_support::{NatsServer, PostgresServer, eventually, free_port, http_client};
 
 /// The services and the order in which they start.
-pub const SERVICES: [&str; 5] = ["article", "projection", "notification", "gateway", "push"];
+pub const SERVICES: [&str; 6] =
+    ["article", "comment", "projection", "notification", "gateway", "push"];
 
 /// An installation of several processes.
 pub struct Installation {
@@ -110,6 +111,8 @@ impl Installation {
             command
                 .env("NEWSWIRE__ARTICLE__STORE", "postgres")
                 .env("NEWSWIRE__ARTICLE__DATABASE", postgres.url())
+                .env("NEWSWIRE__COMMENT__STORE", "postgres")
+                .env("NEWSWIRE__COMMENT__DATABASE", postgres.url())
                 // What was in hand when the service was killed has no answer, and the test waits for that.
                 .env("NEWSWIRE__GATEWAY__COMMAND_TIMEOUT_MS", "2000");
         }

@@ -1,5 +1,6 @@
 use std::{collections::HashMap, time::Duration};
 
+use contracts::Topic;
 use eventsourcing::StreamIdentity;
 use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
@@ -19,7 +20,6 @@ use crate::{
     metrics,
     places::Place,
     queue::{self, Receiver},
-    topic::Topic,
 };
 
 /// How long a client may take to read a frame.

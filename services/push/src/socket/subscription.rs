@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use contracts::Topic;
 use messaging::Throttle;
 
 use super::{
@@ -9,7 +10,7 @@ use super::{
     connection::Outgoing,
     end::End,
 };
-use crate::{frame::ServerFrame, metrics, replay::Replay, topic::Topic};
+use crate::{frame::ServerFrame, metrics, replay::Replay};
 
 /// How long a client may take to read a page of the past.
 const PAGE_PATIENCE: Duration = Duration::from_secs(10);

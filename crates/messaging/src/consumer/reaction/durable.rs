@@ -90,6 +90,11 @@ async fn create<R: Reaction>(
     let attempt = Uuid::now_v7();
     place.unanswered = Some(attempt);
     let metadata = [(STREAM, stream.to_string()), (ATTEMPT, attempt.to_string())];
+    // A single subject has a field and a permission of its own.
+    let (one, several) = match R::CONTEXTS {
+        [context] => (names::events_of(context), Vec::new()),
+        contexts => (String::new(), contexts.iter().map(|it| names::events_of(it)).collect()),
+    };
     let config = pull::Config {
         durable_name: Some(R::NAME.to_owned()),
         deliver_policy: DeliverPolicy::ByStartSequence { start_sequence: place.floor + 1 },
@@ -97,7 +102,8 @@ async fn create<R: Reaction>(
         ack_wait: ACK_WAIT,
         max_deliver: -1,
         max_ack_pending: MAX_IN_HAND,
-        filter_subject: names::events_of(R::CONTEXT),
+        filter_subject: one,
+        filter_subjects: several,
         metadata: HashMap::from(metadata.map(|(key, value)| (key.to_owned(), value))),
         ..pull::Config::default()
     };
@@ -119,7 +125,7 @@ mod tests {
 
     impl Reaction for Nothing {
         const NAME: &'static str = "notification";
-        const CONTEXT: &'static str = "article";
+        const CONTEXTS: &'static [&'static str] = &["article"];
 
         async fn react(&self, _: &RecordedEvent) -> Outcome {
             Outcome::Done

@@ -1,17 +1,18 @@
-//! Topics, and which of them an event belongs to.
+//! Topics of the live socket.
 
 use std::{fmt, str::FromStr};
 
-use contracts::article::{self, ArticleEvent};
-use eventsourcing::{AggregateId, RecordedEvent, UserId};
+use eventsourcing::{AggregateId, UserId};
 
 /// What a client can subscribe to.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) enum Topic {
+pub enum Topic {
     /// `articles`: every article.
     Articles,
     /// `article:<id>`: one article.
     Article(AggregateId),
+    /// `comments:<id>`: the comments on one article.
+    Comments(AggregateId),
     /// `author:<id>`: the articles of one author.
     Author(UserId),
     /// `user:<id>`: the articles of the user who is connected.
@@ -20,8 +21,10 @@ pub(crate) enum Topic {
 
 /// There is no such topic.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("there is no topic {0:?}: articles, article:<id>, author:<id> or user:<id> was expected")]
-pub(crate) struct UnknownTopic(String);
+#[error(
+    "there is no topic {0:?}: articles, article:<id>, comments:<article id>, author:<id> or user:<id> was expected"
+)]
+pub struct UnknownTopic(String);
 
 impl FromStr for Topic {
     type Err = UnknownTopic;
@@ -31,6 +34,7 @@ impl FromStr for Topic {
         match text.split_once(':') {
             None if text == "articles" => Ok(Self::Articles),
             Some(("article", id)) => id.parse().map(Self::Article).map_err(|_| unknown()),
+            Some(("comments", id)) => id.parse().map(Self::Comments).map_err(|_| unknown()),
             Some(("author", id)) => id.parse().map(Self::Author).map_err(|_| unknown()),
             Some(("user", id)) => id.parse().map(Self::User).map_err(|_| unknown()),
             _ => Err(unknown()),
@@ -43,23 +47,11 @@ impl fmt::Display for Topic {
         match self {
             Self::Articles => f.write_str("articles"),
             Self::Article(id) => write!(f, "article:{id}"),
+            Self::Comments(id) => write!(f, "comments:{id}"),
             Self::Author(id) => write!(f, "author:{id}"),
             Self::User(id) => write!(f, "user:{id}"),
         }
     }
-}
-
-/// The topics of an event, widest first. An event of an unknown shape still belongs to its article.
-pub(crate) fn topics_of(event: &RecordedEvent) -> Vec<Topic> {
-    if event.context != article::CONTEXT {
-        return Vec::new();
-    }
-    let mut topics = vec![Topic::Articles, Topic::Article(event.aggregate_id)];
-    if let Ok(article) = event.decode::<ArticleEvent>() {
-        let author = article.author_id().clone();
-        topics.extend([Topic::Author(author.clone()), Topic::User(author)]);
-    }
-    topics
 }
 
 #[cfg(test)]
@@ -69,16 +61,26 @@ mod tests {
     #[test]
     fn a_topic_is_read_as_it_is_written() {
         let id = "0190b3a0-6b2a-7c3e-9d57-2a1f0c6b7e42";
-        for text in ["articles", &format!("article:{id}"), "author:ann", "user:ann@example.org"] {
+        let (article, comments) = (format!("article:{id}"), format!("comments:{id}"));
+        for text in ["articles", &article, &comments, "author:ann", "user:ann@example.org"] {
             assert_eq!(text.parse::<Topic>().map(|topic| topic.to_string()).as_deref(), Ok(text));
         }
     }
 
     #[test]
     fn anything_else_is_no_topic() {
-        for text in
-            ["", "article", "article:", "article:1", "articles:", "author:", "user:a b", "*"]
-        {
+        for text in [
+            "",
+            "article",
+            "article:",
+            "article:1",
+            "articles:",
+            "comments",
+            "comments:1",
+            "author:",
+            "user:a b",
+            "*",
+        ] {
             assert!(text.parse::<Topic>().is_err(), "{text}");
         }
     }
