@@ -16,7 +16,7 @@ mod view;
 pub use activity::{Activity, Day, GetActivity, MAX_DAYS};
 pub use author::{Author, AuthorPage, GetAuthor, ListAuthors};
 pub use command::{CreateArticle, DeleteArticle, UpdateArticle};
-pub use event::{ArticleCreated, ArticleDeleted, ArticleEvent, ArticleUpdated};
+pub use event::{ArticleCreated, ArticleDeleted, ArticleEvent, ArticleUpdated, DELETED};
 pub use eventsourcing::{
     history::{At, Change, HistoryEntry, HistoryPage},
     query::MAX_PAGE,

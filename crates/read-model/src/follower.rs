@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use messaging::{Connection, Throttle};
 use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::Instrument as _;
 
 use crate::{
     catalog::{Database, Generation, State},
@@ -132,7 +133,8 @@ impl<D: Database> Follower<D> {
                 let rebuild = Rebuild::new(connection, &self.live, generation.number, epoch);
                 // In a task of its own: a panic fails the rebuild and nothing else.
                 let (task, stop) = (TaskTracker::new(), lost.clone());
-                let handle = task.spawn(async move { rebuild.run(&stop).await });
+                let rebuilding = async move { rebuild.run(&stop).await };
+                let handle = task.spawn(rebuilding.in_current_span());
                 if let Err(error) = handle.await {
                     self.fail(generation.number, &error.to_string()).await;
                 }

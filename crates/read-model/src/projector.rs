@@ -79,6 +79,10 @@ impl<D: Database> Projector for ModelProjector<D> {
         Ok(self.live.current().tables.adopt(self.epoch, mark).await?)
     }
 
+    fn hears(&self, subject: &str) -> bool {
+        hears::<D::Model>(subject)
+    }
+
     async fn fold(
         &self,
         events: &[RecordedEvent],
@@ -114,6 +118,11 @@ impl<D: Database> Projector for ModelProjector<D> {
         }
         Ok(committed)
     }
+}
+
+/// Whether a message of `subject` concerns the read model `M`.
+pub(crate) fn hears<M: ReadModel>(subject: &str) -> bool {
+    subject.split('.').nth(1).is_some_and(|context| M::CONTEXTS.contains(&context))
 }
 
 /// What a batch changes in the tables `T`.

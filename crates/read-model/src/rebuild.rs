@@ -10,6 +10,7 @@ use messaging::{
     Connection, Feed, Mark, Throttle,
     consumer::{
         Backoff, Batch, DeadLetterBox, DeadLetterError, DeadLetters, Incoming, IncomingError,
+        Rejected,
     },
     feed::FeedError,
 };
@@ -19,7 +20,7 @@ use crate::{
     catalog::{Database, Generation, State},
     live::{Current, Live},
     model::{DatabaseError, ReadModel},
-    projector::fold,
+    projector::{fold, hears},
     tables::{Step, Tables},
 };
 
@@ -206,7 +207,9 @@ impl<D: Database> Attempt<'_, D> {
 
     /// Applies `batch`; `false` when another replica has taken over.
     async fn apply(&mut self, batch: Batch) -> Result<bool, DatabaseError> {
-        let (changes, _) = fold(&self.tables, &batch.events, &batch.unreadable).await?;
+        let hears = |one: &&Rejected| hears::<D::Model>(&one.subject);
+        let unreadable: Vec<_> = batch.unreadable.iter().filter(hears).cloned().collect();
+        let (changes, _) = fold(&self.tables, &batch.events, &unreadable).await?;
         let to = batch.end(self.mark);
         let step = Step { from: self.mark.position, to, epoch: self.rebuild.epoch };
         let committed = self.tables.commit(&changes, step).await?;

@@ -8,6 +8,7 @@ use messaging::{Connection, RequestServer, consumer::measure_lag};
 use service_kit::{Context, files::make_folder_of, health::State};
 use sqlx::{Postgres, Sqlite};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
 use crate::{
     active,
@@ -62,23 +63,24 @@ impl<M: Schema<Sqlite> + Schema<Postgres>> Served<M> {
     /// They name no database.
     pub fn place(self, host: &Host<'_>) -> Result<Placed, PlaceError> {
         let service = host.service;
-        Ok(match host.settings.place::<M>(host.data_dir)? {
+        let life: Life = match host.settings.place::<M>(host.data_dir)? {
             Place::Sqlite(database) => {
                 let work = Work::new(service, host.settings, self.on_sqlite);
-                Placed(Box::new(move |connection, context, stop| {
+                Box::new(move |connection, context, stop| {
                     Box::pin(async move {
                         make_folder_of(database.path())?;
                         work.run(database, connection, context, stop).await
                     })
-                }))
+                })
             }
             Place::Postgres(database) => {
                 let work = Work::new(service, host.settings, self.on_postgres);
-                Placed(Box::new(move |connection, context, stop| {
+                Box::new(move |connection, context, stop| {
                     Box::pin(work.run(*database, connection, context, stop))
-                }))
+                })
             }
-        })
+        };
+        Ok(Placed { name: M::NAME, life })
     }
 }
 
@@ -104,7 +106,10 @@ type Life = Box<
 >;
 
 /// A read model that has its place.
-pub struct Placed(Life);
+pub struct Placed {
+    name: &'static str,
+    life: Life,
+}
 
 /// Keeps `models` until it is time to stop. They share a connection, and nothing else: while the database of one is away the
 /// others answer. One that fails ends the others: a read model that stands still must be seen.
@@ -117,8 +122,11 @@ pub async fn run(
     context: &Context,
 ) -> anyhow::Result<()> {
     let ended = context.lifecycle.stop_token().child_token();
-    let lives =
-        models.into_iter().map(|Placed(life)| ending(&ended, life(connection, context, &ended)));
+    let lives = models.into_iter().map(|Placed { name, life }| {
+        // Whatever is logged says of which one.
+        let span = tracing::info_span!("read model", read_model = name);
+        ending(&ended, life(connection, context, &ended).instrument(span))
+    });
     futures_util::future::join_all(lives).await.into_iter().collect()
 }
 

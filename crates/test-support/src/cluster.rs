@@ -10,7 +10,8 @@ use tempfile::TempDir;
 
 use crate::{
     Proxy, eventually,
-    nats::{copy_permissions, free_port, nats_server_binary, users},
+    nats::{free_port, nats_server_binary},
+    permissions::{copy_permissions, users},
 };
 
 /// The password of every user.

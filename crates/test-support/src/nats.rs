@@ -1,5 +1,5 @@
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     fs,
     net::TcpListener,
     path::{Path, PathBuf},
@@ -12,16 +12,10 @@ use messaging::{Connection, NatsSettings, topology};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
-use crate::{eventually, toys::with_toys};
-
-/// The users of `deploy/nats/permissions.conf` that have a password. In tests it is the name.
-#[must_use]
-pub fn users() -> BTreeSet<String> {
-    let permissions = fs::read_to_string(workspace().join("deploy/nats/permissions.conf"));
-    let permissions = permissions.expect("the permissions are there");
-    let name = |text: &str| Some(text.split_once("_PASSWORD")?.0.to_lowercase());
-    permissions.split("$NEWSWIRE_NATS_").skip(1).filter_map(name).collect()
-}
+use crate::{
+    eventually,
+    permissions::{copy_permissions, users, workspace},
+};
 
 /// Where ports for servers are looked for.
 const PORTS: std::ops::Range<u16> = 10_000..32_000;
@@ -265,17 +259,6 @@ pub fn nats_server_binary() -> PathBuf {
     }
     let installed = workspace().join(".tools/nats-server");
     if installed.exists() { installed } else { "nats-server".into() }
-}
-
-fn workspace() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
-}
-
-/// Puts Newswire's permissions into `dir`, and those of the service of the tests.
-pub(crate) fn copy_permissions(dir: &Path) {
-    let permissions = fs::read_to_string(workspace().join("deploy/nats/permissions.conf"));
-    let permissions = with_toys(&permissions.expect("the permissions are there"));
-    fs::write(dir.join("permissions.conf"), permissions).expect("the permissions are copied");
 }
 
 fn write_config(dir: &Path, port: &str, sync: &str, new_acknowledgements: bool) {

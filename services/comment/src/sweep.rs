@@ -8,7 +8,7 @@
 use std::{sync::Arc, time::Duration};
 
 use contracts::{
-    article::{self, ArticleEvent},
+    article::{self, DELETED},
     comment::{self, CommentEvent, CommentRef, DeleteComment, LiveComments},
 };
 use eventsourcing::{
@@ -73,7 +73,7 @@ impl Reaction for Sweep {
 impl Sweep {
     /// The article may be gone: then so are all comments that it has by now.
     async fn after_article(&self, event: &RecordedEvent) -> Result<(), Outcome> {
-        if !matches!(decode(event)?, ArticleEvent::Deleted(_)) {
+        if event.event.event_type != DELETED {
             return Ok(());
         }
         let (article_id, mut after) = (event.aggregate_id, 0);
@@ -91,11 +91,14 @@ impl Sweep {
 
     /// The comment may have come after the end of its article.
     async fn after_comment(&self, event: &RecordedEvent) -> Result<(), Outcome> {
-        let CommentEvent::Added(added) = decode(event)? else { return Ok(()) };
+        let decoded = event.decode().map_err(|error| Outcome::GiveUp(error.to_string()))?;
+        let CommentEvent::Added(added) = decoded else { return Ok(()) };
         let article = StreamId::new(article::CONTEXT, added.article_id);
         let last = self.events.last(&article).await.map_err(wait)?;
-        match last.as_ref().map(decode).transpose()? {
-            Some(ArticleEvent::Deleted(_)) => self.delete(event, event.aggregate_id).await,
+        match last {
+            Some(last) if last.event.event_type == DELETED => {
+                self.delete(event, event.aggregate_id).await
+            }
             _ => Ok(()),
         }
     }
@@ -134,10 +137,6 @@ impl Sweep {
             Reply::Refused(refusal) => Err(Outcome::Retry(refusal.to_string())),
         }
     }
-}
-
-fn decode<E: eventsourcing::EventData>(event: &RecordedEvent) -> Result<E, Outcome> {
-    event.decode().map_err(|error| Outcome::GiveUp(error.to_string()))
 }
 
 fn wait(error: impl std::fmt::Display) -> Outcome {

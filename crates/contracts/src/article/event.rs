@@ -45,6 +45,9 @@ pub struct ArticleDeleted {
     pub author_id: UserId,
 }
 
+/// The type of the event after which an article has no other, whatever shape its data has.
+pub const DELETED: &str = "article.deleted";
+
 eventsourcing::events! {
     /// Every fact about an article.
     pub enum ArticleEvent {

@@ -111,6 +111,12 @@ fn every_shape_that_was_ever_written_is_among_the_stored_ones() {
 }
 
 #[test]
+fn the_last_event_of_an_article_is_known_by_its_type() {
+    let deleted = stored().into_iter().find(|(name, ..)| *name == DELETED).expect("stored");
+    assert!(matches!(deleted.3, ArticleEvent::Deleted(_)));
+}
+
+#[test]
 fn refusals_keep_their_codes() {
     let codes = [
         (ArticleRefusal::NotFound, "article-not-found"),

@@ -72,6 +72,12 @@ pub trait Projector: Send + Sync + 'static {
         async { Ok(true) }
     }
 
+    /// Whether a message of `subject` concerns it when it cannot be read as an event.
+    fn hears(&self, subject: &str) -> bool {
+        let _ = subject;
+        true
+    }
+
     /// What `events` change, in this order, and which of them cannot be applied: those go to the dead letters, as do those
     /// between them that are `unreadable`.
     ///
@@ -236,6 +242,8 @@ impl<P: Projector> Runner<'_, P> {
     async fn apply(&self, from: Mark, batch: Batch) -> Result<Mark, BatchError<P::Error>> {
         let (to, start) = (batch.end(from), Instant::now());
         let Batch { events, unreadable, .. } = batch;
+        let unreadable: Vec<_> =
+            unreadable.into_iter().filter(|one| self.projector.hears(&one.subject)).collect();
         let folded = self.projector.fold(&events, &unreadable).await;
         let (changes, mut rejected) = folded.map_err(BatchError::Database)?;
         for Rejected { subject, .. } in &rejected {

@@ -23,6 +23,7 @@ mod ledger;
 mod lifecycle;
 mod metric_names;
 mod nats_container;
+mod permission_table;
 mod processes;
 mod projection_chaos;
 mod quiet;

@@ -155,7 +155,7 @@ const PERMISSIONS: [(&str, Option<u16>); 8] = [
     ("\"$JS.API.CONSUMER.MSG.NEXT.EVENTS.notification\"\n", Some(201)),
     ("\"$JS.API.CONSUMER.MSG.NEXT.EVENTS.*\"\n", Some(201)),
     // To hear queries.
-    ("\"queries.article.* projection\"\n", Some(201)),
+    ("\"queries.article.activity projection\"\n", Some(201)),
 ];
 
 #[tokio::test]

@@ -134,6 +134,16 @@ impl Admin {
         self.ask(Question::Rebuild { name, hold, verify }).await
     }
 
+    /// Rebuilds every read model.
+    pub(crate) async fn rebuild_all(&self) {
+        for named in projection::READ_MODELS {
+            let name = named.name.to_owned();
+            let question = Question::Rebuild { name, hold: false, verify: false };
+            let reply = control::ask(&self.0, named.consumer, &question).await.expect("an answer");
+            assert!(matches!(reply, Reply::Status(_)), "{reply:?}");
+        }
+    }
+
     /// Waits until the generation `number` is as `is` says.
     pub(crate) async fn until(
         &self,
