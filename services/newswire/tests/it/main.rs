@@ -30,6 +30,7 @@ mod quiet;
 mod readiness;
 mod reading;
 mod rebuild;
+mod recipes;
 mod requests;
 mod sites;
 mod socket;
