@@ -28,6 +28,7 @@ secret() {
 random() { od -An -v -N32 -tx1 /dev/urandom | tr -d ' \n'; }
 
 secret auth_key NEWSWIRE_AUTH_KEY "$(random)"
+secret fingerprint_key NEWSWIRE_FINGERPRINT_KEY "$(random)"
 # Each user of NATS has a password.
 users=$(sed -n 's/.*\$NEWSWIRE_NATS_\([A-Z_]*\)_PASSWORD.*/\1/p' deploy/nats/permissions.conf | sort -u | tr '[:upper:]' '[:lower:]')
 for user in $users; do

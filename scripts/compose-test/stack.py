@@ -13,7 +13,7 @@ PROJECT = pathlib.Path(__file__).resolve().parent.parent.parent
 NAME = "newswire-test"
 SERVICES = ["nats", "article", "comment", "projection", "notification", "gateway", "push", "edge"]
 # What the images are made of, and what makes and starts them.
-PARTS = ["Cargo.toml", "Cargo.lock", "crates", "services", "deploy", "scripts", "docker-compose.yml", ".dockerignore"]
+PARTS = ["Cargo.toml", "Cargo.lock", "crates", "services", "tools", "deploy", "scripts", "docker-compose.yml", ".dockerignore"]
 
 
 def free_port():

@@ -9,11 +9,11 @@ use messaging::{QueueServer, ServiceError};
 
 use crate::{
     execute::{Executors, Show, handle},
+    host::{Host, Running},
     others::Others,
     outcomes::Outcomes,
     past::{Past, PastQuery, Reader, Readers},
     per_stream::PerStream,
-    service::{Host, Running},
 };
 
 /// The commands that aggregates of the kind `A` take, and the questions about their past.
@@ -126,12 +126,15 @@ impl<A: Aggregate> Endpoints<A> {
     /// Begins to answer.
     pub(crate) async fn open(self, host: &Host<'_>) -> anyhow::Result<Running> {
         let (store, snapshots) = (host.store.clone(), host.snapshots.clone());
+        let fingerprints = host.fingerprints.clone();
         let executors = Arc::new(PerStream::new(host.connection.clone(), move |stream| {
             Executor::with_snapshots(store.clone(), snapshots.of(stream))
+                .with_fingerprints(fingerprints.clone())
         }));
         let store = host.store.clone();
         let readers = PerStream::new(host.connection.clone(), move |_| Reader::new(store.clone()));
-        let queue = QueueServer::new(host.connection.clone(), A::CONTEXT, host.stop.clone());
+        let queue = QueueServer::new(host.connection.clone(), A::CONTEXT, host.stop.clone())
+            .with_fingerprints(host.fingerprints.clone());
         let mut serving =
             Serving { executors: executors.clone(), readers: Arc::new(readers), queue };
         for register in self.registrations {

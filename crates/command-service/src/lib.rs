@@ -2,6 +2,7 @@
 
 mod endpoints;
 mod execute;
+mod host;
 mod others;
 mod outcomes;
 pub mod past;

@@ -1,33 +1,17 @@
 //! A service of aggregates, from its start to its orderly end.
 
 use event_store_postgres::Database;
-use eventsourcing::Aggregate;
+use eventsourcing::{Aggregate, Fingerprints};
 use futures_util::future::BoxFuture;
-use messaging::{
-    Connection, JetStreamSnapshots, Link, NatsSettings, QueueServer, RequestServer, history,
-};
+use messaging::{Connection, JetStreamSnapshots, Link, NatsSettings, RequestServer, history};
 use service_kit::{Context, health::State};
 use tokio_util::sync::CancellationToken;
 
-use crate::{endpoints::Endpoints, store::Store};
-
-/// The parts that the aggregates of a service share.
-pub(crate) struct Host<'a> {
-    pub(crate) name: &'static str,
-    pub(crate) connection: &'a Connection,
-    pub(crate) requests: &'a RequestServer,
-    pub(crate) store: &'a Store,
-    pub(crate) snapshots: &'a JetStreamSnapshots,
-    pub(crate) stop: &'a CancellationToken,
-}
-
-/// One kind of aggregate whose requests are answered.
-pub(crate) struct Running {
-    /// Its commands that wait.
-    pub(crate) queue: QueueServer,
-    /// Lets the states in memory go, which leaves snapshots.
-    pub(crate) retire: Box<dyn FnOnce() + Send>,
-}
+use crate::{
+    endpoints::Endpoints,
+    host::{Host, Running},
+    store::Store,
+};
 
 /// Begins to answer for one kind of aggregate.
 type Opening =
@@ -42,13 +26,20 @@ pub struct CommandService {
     contexts: Vec<&'static str>,
     openings: Vec<Opening>,
     beside: Vec<Beside>,
+    fingerprints: Fingerprints,
 }
 
 impl CommandService {
     /// A service with the NATS user and the queue group `name`.
     #[must_use]
     pub fn new(name: &'static str) -> Self {
-        Self { name, contexts: Vec::new(), openings: Vec::new(), beside: Vec::new() }
+        Self {
+            name,
+            contexts: Vec::new(),
+            openings: Vec::new(),
+            beside: Vec::new(),
+            fingerprints: Fingerprints::default(),
+        }
     }
 
     /// Answers for the aggregates `A`, too.
@@ -57,6 +48,12 @@ impl CommandService {
         self.contexts.push(A::CONTEXT);
         self.openings.push(Box::new(|host| Box::pin(endpoints.open(host))));
         self
+    }
+
+    /// Recognises repeats of commands by `fingerprints`.
+    #[must_use]
+    pub fn fingerprints(self, fingerprints: Fingerprints) -> Self {
+        Self { fingerprints, ..self }
     }
 
     /// Does `work` beside, until it is time to stop: a reaction that sends commands.
@@ -96,6 +93,7 @@ impl CommandService {
             requests: &requests,
             store: &store,
             snapshots: &snapshots,
+            fingerprints: &self.fingerprints,
             stop,
         };
         let mut running = Vec::new();

@@ -1,7 +1,7 @@
 //! One commit, one transaction.
 
 use eventsourcing::{
-    AppendError, Claim, ClaimChanges, Commit, Head, NewEvent, StoreError, StreamId,
+    AppendError, Claim, ClaimChanges, Commit, Head, NewEvent, StoreError, StreamId, claim::Digest,
 };
 use sqlx::{
     Connection as _, PgConnection, PgPool,
@@ -119,18 +119,24 @@ async fn change_claims(
     changes: &ClaimChanges,
 ) -> Result<(), AppendError> {
     let owner = stream.aggregate_id.as_uuid();
-    for claim in in_one_order(&changes.release) {
-        let query = sqlx::query(RELEASE).bind(claim.kind()).bind(claim.digest()).bind(owner);
-        // It may not be there: when it became a claim only after this aggregate had the value.
-        query.execute(&mut *connection).await.map_err(not_stored)?;
+    for (claim, digest) in in_one_order(changes, &changes.release) {
+        for digest in [Some(digest.today), digest.before].into_iter().flatten() {
+            let query = sqlx::query(RELEASE).bind(claim.kind()).bind(digest).bind(owner);
+            // It may not be there: when it became a claim only after this aggregate had the value.
+            query.execute(&mut *connection).await.map_err(not_stored)?;
+        }
     }
-    for claim in in_one_order(&changes.take) {
-        let query = sqlx::query(TAKE).bind(claim.kind()).bind(claim.digest()).bind(owner);
+    for (claim, digest) in in_one_order(changes, &changes.take) {
+        let query = sqlx::query(TAKE).bind(claim.kind()).bind(digest.today).bind(owner);
         let taken = query.execute(&mut *connection).await.map_err(not_stored)?;
+        let mut held_by = None;
         if taken.rows_affected() == 0 {
-            let query = sqlx::query_scalar(HOLDER).bind(claim.kind()).bind(claim.digest());
-            let holder: Option<Uuid> =
-                query.fetch_optional(&mut *connection).await.map_err(not_stored)?;
+            held_by = Some(holder(connection, claim, digest.today).await?);
+        } else if let Some(before) = digest.before {
+            // By an aggregate of before there was a key.
+            held_by = holder(connection, claim, before).await?.map(Some);
+        }
+        if let Some(holder) = held_by {
             return Err(match holder {
                 Some(holder) if holder != owner => AppendError::Claimed(claim.clone()),
                 // By an earlier sending of the same command, or it is free by now.
@@ -141,10 +147,20 @@ async fn change_claims(
     Ok(())
 }
 
+async fn holder(
+    connection: &mut PgConnection,
+    claim: &Claim,
+    digest: Uuid,
+) -> Result<Option<Uuid>, AppendError> {
+    let query = sqlx::query_scalar(HOLDER).bind(claim.kind()).bind(digest);
+    query.fetch_optional(&mut *connection).await.map_err(not_stored)
+}
+
 /// The claims in the order in which everybody takes them, so that two who want the same do not block each other.
-fn in_one_order(claims: &[Claim]) -> Vec<&Claim> {
-    let mut claims: Vec<&Claim> = claims.iter().collect();
-    claims.sort_by_cached_key(|claim| (claim.kind(), claim.digest()));
+fn in_one_order<'a>(changes: &ClaimChanges, claims: &'a [Claim]) -> Vec<(&'a Claim, Digest)> {
+    let with_digest = claims.iter().map(|claim| (claim, changes.digest(claim)));
+    let mut claims: Vec<_> = with_digest.collect();
+    claims.sort_by_cached_key(|(claim, digest)| (claim.kind(), *digest));
     claims
 }
 

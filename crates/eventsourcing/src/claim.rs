@@ -5,7 +5,7 @@
 
 use uuid::Uuid;
 
-use crate::identity;
+use crate::Fingerprints;
 
 /// A value that only one aggregate of a context holds at a time: a slug, an e-mail address.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -24,12 +24,15 @@ impl Claim {
     pub fn kind(&self) -> String {
         format!("{}-{}", self.context, self.field)
     }
+}
 
-    /// Stands for the value where the value itself must not be seen.
-    #[must_use]
-    pub fn digest(&self) -> Uuid {
-        identity::derive(&["claim", self.context, self.field, &self.value])
-    }
+/// Stands for a value where the value itself must not be seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Digest {
+    /// What stands for it from now on.
+    pub today: Uuid,
+    /// What stood for it before there was a key, if that is another.
+    pub before: Option<Uuid>,
 }
 
 /// What a commit changes about the values that its aggregate holds.
@@ -39,6 +42,8 @@ pub struct ClaimChanges {
     pub take: Vec<Claim>,
     /// Free from now on.
     pub release: Vec<Claim>,
+    /// What makes the digests of both.
+    pub fingerprints: Fingerprints,
 }
 
 impl ClaimChanges {
@@ -48,7 +53,20 @@ impl ClaimChanges {
         let without = |list: &[Claim], other: &[Claim]| {
             list.iter().filter(|claim| !other.contains(claim)).cloned().collect()
         };
-        Self { take: without(after, before), release: without(before, after) }
+        let (take, release) = (without(after, before), without(before, after));
+        Self { take, release, fingerprints: Fingerprints::default() }
+    }
+
+    /// The same with the digests of `fingerprints`.
+    #[must_use]
+    pub fn with_fingerprints(self, fingerprints: Fingerprints) -> Self {
+        Self { fingerprints, ..self }
+    }
+
+    /// The digest of the value of `claim`.
+    #[must_use]
+    pub fn digest(&self, claim: &Claim) -> Digest {
+        self.fingerprints.digest(claim)
     }
 
     /// Whether nothing changes.

@@ -7,9 +7,10 @@ use time::OffsetDateTime;
 
 use crate::{
     Accepted, Aggregate, AggregateId, AppendError, Command, CommandEnvelope, Decide, DecodeError,
-    EventRef, EventStore, Fingerprint, Head, NewEvent, NoSnapshots, Refusal, Reply, SnapshotStore,
+    EventRef, EventStore, Fingerprints, Head, NewEvent, NoSnapshots, Refusal, Reply, SnapshotStore,
     StoreError, StreamId,
     cache::{Cache, Root},
+    fingerprint::Marks,
 };
 use plan::{Plan, plan};
 
@@ -45,12 +46,13 @@ pub struct Executor<A, S, P = NoSnapshots> {
     store: S,
     snapshots: P,
     cache: Cache<A>,
+    fingerprints: Fingerprints,
 }
 
 /// One command on its way: what is known of its aggregate, and of its own outcome.
 struct Attempt<A> {
     stream: StreamId,
-    fingerprint: Fingerprint,
+    marks: Marks,
     root: Root<A>,
     /// Whether the root was compared with the store for this command. A guess may be appended to, since the
     /// store checks it, but nobody is refused or answered on one.
@@ -69,7 +71,13 @@ impl<A: Aggregate, S: EventStore> Executor<A, S> {
 impl<A: Aggregate, S: EventStore, P: SnapshotStore> Executor<A, S, P> {
     /// An executor over `store` that takes and leaves shortcuts in `snapshots`.
     pub fn with_snapshots(store: S, snapshots: P) -> Self {
-        Self { store, snapshots, cache: Cache::new() }
+        Self { store, snapshots, cache: Cache::new(), fingerprints: Fingerprints::default() }
+    }
+
+    /// The same with fingerprints of its own.
+    #[must_use]
+    pub fn with_fingerprints(self, fingerprints: Fingerprints) -> Self {
+        Self { fingerprints, ..self }
     }
 
     /// Empties the cache and leaves a snapshot of everything that was in it. For an orderly end.
@@ -94,7 +102,7 @@ impl<A: Aggregate, S: EventStore, P: SnapshotStore> Executor<A, S, P> {
         let guess = cached.is_some() || C::CREATES;
         let mut attempt = Attempt {
             stream: StreamId::new(A::CONTEXT, id),
-            fingerprint: command.fingerprint()?,
+            marks: self.fingerprints.of(command)?,
             fresh: false,
             root: cached.unwrap_or_default(),
             unknown: None,
@@ -143,8 +151,9 @@ impl<A: Aggregate, S: EventStore, P: SnapshotStore> Executor<A, S, P> {
                 outcome => return Ok(outcome),
             }
         }
+        let marks = (attempt.marks.today, &self.fingerprints);
         let (state, commit) =
-            match plan(command, attempt.stream.aggregate_id, attempt.fingerprint, &attempt.root)? {
+            match plan(command, attempt.stream.aggregate_id, marks, &attempt.root)? {
                 Plan::Answer(reply) => return Ok(attempt.fresh.then_some(reply)),
                 Plan::Append(state, commit) => (state, commit),
             };
@@ -209,7 +218,7 @@ impl<A: Aggregate, S: EventStore, P: SnapshotStore> Executor<A, S, P> {
         for event in &history {
             root.catch_up(std::slice::from_ref(event))?;
             if event.event.metadata.causation_id == command.id {
-                if event.event.metadata.fingerprint != attempt.fingerprint {
+                if !attempt.marks.are_of(event.event.metadata.fingerprint) {
                     return Ok(Some(Reply::Refused(Refusal::reused())));
                 }
                 events.extend(refs(std::slice::from_ref(&event.event)));

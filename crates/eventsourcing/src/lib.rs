@@ -9,6 +9,7 @@ mod command_log;
 pub mod conformance;
 pub mod event;
 pub mod executor;
+pub mod fingerprint;
 pub mod history;
 pub mod identity;
 pub mod memory;
@@ -26,6 +27,7 @@ pub use claim::{Claim, ClaimChanges};
 pub use command::{Accepted, Command, CommandEnvelope, EventRef, Reply};
 pub use event::{DecodeError, EventData, Metadata, NewEvent, RecordedEvent};
 pub use executor::{ExecuteError, Executor};
+pub use fingerprint::Fingerprints;
 pub use identity::{
     Actor, AggregateId, CommandId, CorrelationId, EventId, Fingerprint, IdentityError, OperationId,
     UserId,

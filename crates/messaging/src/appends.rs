@@ -25,7 +25,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{Connection, Throttle, event_store::is_conflict, names};
+use crate::{Connection, Throttle, names, publish::is_conflict};
 
 /// How long an append may wait while nothing at all is acknowledged.
 const STALLED: Duration = Duration::from_secs(1);

@@ -7,12 +7,15 @@ use std::{sync::Arc, time::Duration};
 
 use async_nats::jetstream::response::Response;
 use async_nats::{HeaderMap, RequestErrorKind, jetstream::publish::PublishAck};
-use bytes::Bytes;
 use eventsourcing::{AppendError, StoreError};
 
 use tokio::sync::Semaphore;
 
-use crate::{Connection, consumer::Backoff, event_store::is_conflict};
+use crate::{
+    Connection,
+    consumer::Backoff,
+    publish::{Outgoing, is_conflict},
+};
 
 const BATCH_ID: &str = "Nats-Batch-Id";
 const BATCH_SEQUENCE: &str = "Nats-Batch-Sequence";
@@ -39,13 +42,6 @@ impl Default for Batches {
     fn default() -> Self {
         Self { open: Arc::new(Semaphore::new(MAX_OPEN)) }
     }
-}
-
-/// A message on its way into a stream.
-pub(crate) struct Outgoing {
-    pub subject: String,
-    pub headers: HeaderMap,
-    pub payload: Bytes,
 }
 
 /// Stores `messages`, all or none; tells the position of the last.

@@ -9,12 +9,12 @@ use async_nats::{
 use bytes::Bytes;
 use eventsourcing::{AggregateId, AppendError, Claim, ClaimChanges, StoreError, StreamId};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::{
-    Connection,
-    batch::Outgoing,
-    direct_get,
+    Connection, direct_get,
     names::{self, header},
+    publish::Outgoing,
 };
 
 /// The body of a claim's message.
@@ -32,19 +32,31 @@ pub(crate) async fn messages(
 ) -> Result<Vec<Outgoing>, AppendError> {
     let mut messages = Vec::new();
     for claim in &changes.take {
-        let (sequence, held_by) = holding(connection, claim).await?;
+        let digest = changes.digest(claim);
+        let (sequence, mut held_by) = holding(connection, claim, digest.today).await?;
+        if let (None, Some(before)) = (held_by, digest.before) {
+            // By an aggregate of before there was a key.
+            held_by = holding(connection, claim, before).await?.1;
+        }
         match held_by {
-            None => messages.push(message(claim, sequence, Some(owner.aggregate_id))?),
+            None => {
+                let subject = names::claim(&claim.kind(), digest.today);
+                messages.push(message(subject, sequence, Some(owner.aggregate_id))?);
+            }
             // By an earlier sending of the same command: reading the aggregate back shows it.
             Some(id) if id == owner.aggregate_id => return Err(AppendError::Conflict),
             Some(_) => return Err(AppendError::Claimed(claim.clone())),
         }
     }
     for claim in &changes.release {
-        let (sequence, held_by) = holding(connection, claim).await?;
-        // Nothing to release: it became a claim only after this aggregate had the value.
-        if held_by == Some(owner.aggregate_id) {
-            messages.push(message(claim, sequence, None)?);
+        let digest = changes.digest(claim);
+        for digest in [Some(digest.today), digest.before].into_iter().flatten() {
+            let (sequence, held_by) = holding(connection, claim, digest).await?;
+            // Nothing to release: it became a claim only after this aggregate had the value.
+            if held_by == Some(owner.aggregate_id) {
+                let subject = names::claim(&claim.kind(), digest);
+                messages.push(message(subject, sequence, None)?);
+            }
         }
     }
     Ok(messages)
@@ -54,8 +66,9 @@ pub(crate) async fn messages(
 async fn holding(
     connection: &Connection,
     claim: &Claim,
+    digest: Uuid,
 ) -> Result<(u64, Option<AggregateId>), AppendError> {
-    let subject = names::claim(&claim.kind(), claim.digest());
+    let subject = names::claim(&claim.kind(), digest);
     match direct_get::last(connection, names::EVENTS, &subject).await? {
         None => Ok((0, None)),
         Some(message) => {
@@ -67,11 +80,10 @@ async fn holding(
 }
 
 fn message(
-    claim: &Claim,
+    subject: String,
     expected: u64,
     held_by: Option<AggregateId>,
 ) -> Result<Outgoing, StoreError> {
-    let subject = names::claim(&claim.kind(), claim.digest());
     let payload = serde_json::to_vec(&Holding { held_by })
         .map_err(|error| StoreError::new("writing a claim", error))?;
     let mut headers = HeaderMap::new();

@@ -22,10 +22,8 @@ use crate::{
     direct_get::{self, PageSize, Stored},
     event_codec,
     names::{self, EventSubject, header},
+    publish::{Outgoing, is_conflict},
 };
-
-/// "Wrong last sequence", with and without the number. On a cluster the second is the common one.
-const CONFLICTS: [u64; 2] = [10071, 10164];
 
 /// Another process writes the same aggregate: a moment is enough for it to be done.
 const CONFLICT_BACKOFF: Backoff =
@@ -33,11 +31,6 @@ const CONFLICT_BACKOFF: Backoff =
 
 /// What is read at once of a history that may be long.
 const PAGE: PageSize = PageSize { messages: 64, bytes: 1024 * 1024 };
-
-/// Whether the JetStream error `code` says that another writer was first.
-pub(crate) fn is_conflict(code: u64) -> bool {
-    CONFLICTS.contains(&code)
-}
 
 /// Keeps events in the stream `EVENTS`.
 ///
@@ -202,7 +195,7 @@ fn nothing_after(after: Head, last: Head) -> Result<Missing, LoadError> {
 
 impl JetStreamEventStore {
     /// Stores `messages`, all or none; tells the position of the last.
-    async fn store(&self, mut messages: Vec<batch::Outgoing>) -> Result<u64, AppendError> {
+    async fn store(&self, mut messages: Vec<Outgoing>) -> Result<u64, AppendError> {
         if messages.len() == 1 {
             publish(&self.connection, messages.remove(0)).await
         } else {
@@ -211,12 +204,7 @@ impl JetStreamEventStore {
     }
 
     /// The messages of an append. The expectation stands on the first: inside a batch the rest follow it.
-    fn outgoing(
-        &self,
-        stream: &StreamId,
-        expected: Head,
-        events: Vec<NewEvent>,
-    ) -> Vec<batch::Outgoing> {
+    fn outgoing(&self, stream: &StreamId, expected: Head, events: Vec<NewEvent>) -> Vec<Outgoing> {
         let subject = EventSubject(stream.clone()).to_string();
         let message = |(index, event): (usize, NewEvent)| {
             let mut headers = event_codec::headers(stream, &event);
@@ -228,13 +216,13 @@ impl JetStreamEventStore {
                 headers.insert(NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, expected.position.to_string());
                 headers.insert(header::EXPECTED_LAST_SUBJECT_SEQUENCE_SUBJECT, subject.as_str());
             }
-            batch::Outgoing { subject: subject.clone(), headers, payload: Bytes::from(event.data) }
+            Outgoing { subject: subject.clone(), headers, payload: Bytes::from(event.data) }
         };
         events.into_iter().enumerate().map(message).collect()
     }
 }
 
-async fn publish(connection: &Connection, message: batch::Outgoing) -> Result<u64, AppendError> {
+async fn publish(connection: &Connection, message: Outgoing) -> Result<u64, AppendError> {
     let publish = PublishMessage::build().headers(message.headers).payload(message.payload);
     let ack =
         connection.jetstream.send_publish(message.subject, publish).await.map_err(publish_error)?;

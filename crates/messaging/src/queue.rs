@@ -3,6 +3,7 @@
 //! A command waits in the work queue `COMMANDS` until its service has an outcome; the outcome is kept as an operation
 //! for a day. Neither needs the service to be there when the command is sent.
 
+mod attempt;
 mod client;
 mod in_hand;
 mod operation;

@@ -9,6 +9,7 @@ pub mod control;
 mod follower;
 mod live;
 mod model;
+mod number;
 mod opening;
 mod origin;
 mod postgres;
@@ -23,12 +24,14 @@ mod tables;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 mod time;
+mod verdict;
 
 pub use model::{DatabaseError, Names, ReadModel, Schema};
+pub use number::number;
 pub use queries::{Ask, Fault, TableQuery, cursor, page};
 pub use reads::{POSITION, Reads, begin_on_postgres, begin_on_sqlite};
 pub use served::{Host, Placed, Served, run};
 pub use settings::{PlaceError, ProjectionSettings};
 pub use sqlite::{each_of, pieces};
-pub use tables::{Seen, number};
+pub use tables::Seen;
 pub use time::{parse_rfc3339, rfc3339};

@@ -11,8 +11,8 @@ use crate::{
     catalog::{Database, Generation, State},
     commits::Commits,
     model::{DatabaseError, ReadModel},
-    origin::Verdict,
     tables::{Seen, Tables},
+    verdict::Verdict,
 };
 
 /// How often a database is asked for its position by whoever waits for one that another process writes.

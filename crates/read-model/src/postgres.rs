@@ -2,6 +2,7 @@
 
 mod catalog;
 mod frame;
+mod session;
 
 use std::{collections::HashMap, fmt, marker::PhantomData, sync::Arc, time::Duration};
 
@@ -13,7 +14,7 @@ use sqlx::{
 use tokio::sync::Mutex;
 use uuid::Uuid;
 
-use self::catalog::Session;
+use self::session::Session;
 use crate::{
     model::{DatabaseError, ReadModel, Schema},
     reads::Reads,

@@ -12,7 +12,8 @@ use crate::{
     commits::Step as Attempt,
     live::Live,
     model::{DatabaseError, ReadModel},
-    tables::{Changes, Skipped, Step, Tables, integer},
+    number::integer,
+    tables::{Changes, Skipped, Step, Tables},
 };
 
 /// The longest reason that is kept, in Unicode scalar values.

@@ -2,7 +2,7 @@
 
 use sqlx::{Acquire, PgPool, Pool, Postgres, Sqlite, Transaction};
 
-use crate::{model::DatabaseError, tables::number};
+use crate::{model::DatabaseError, number::number};
 
 /// The position of the last event in the tables: to be selected beside rows, where one statement is enough for an answer.
 pub const POSITION: &str = "SELECT position FROM progress";

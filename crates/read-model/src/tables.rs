@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::{
     model::{DatabaseError, ReadModel},
+    number::number,
     reads::Reads,
 };
 
@@ -84,19 +85,6 @@ pub(crate) fn landmark(
 ) -> Result<Landmark, DatabaseError> {
     let subject = EventSubject(StreamId::new(context, id.into())).to_string();
     Ok(Landmark { position: number(position)?, subject })
-}
-
-/// A number of a database that is never negative.
-///
-/// # Errors
-/// It is negative.
-pub fn number(number: i64) -> Result<u64, DatabaseError> {
-    u64::try_from(number).map_err(|error| DatabaseError::Decode(error.into()))
-}
-
-/// A number as a database has it.
-pub(crate) fn integer(number: u64) -> Result<i64, DatabaseError> {
-    i64::try_from(number).map_err(|error| DatabaseError::Encode(error.into()))
 }
 
 /// One generation of a read model. Cheap to clone.

@@ -14,7 +14,7 @@ pub use settings::ArticleSettings;
 
 use command_service::{CommandService, Endpoints};
 use contracts::article::{CreateArticle, DeleteArticle, GetArticleAt, GetHistory, UpdateArticle};
-use messaging::NatsSettings;
+use messaging::{FingerprintSettings, NatsSettings};
 use serde::Deserialize;
 use service_kit::Context;
 
@@ -31,6 +31,8 @@ pub const NAME: &str = "article";
 pub struct Settings {
     /// Where NATS is.
     pub nats: NatsSettings,
+    /// How repeats of commands are recognised.
+    pub fingerprint: FingerprintSettings,
     /// Its own section.
     pub article: ArticleSettings,
 }
@@ -45,5 +47,9 @@ pub async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
         .command::<DeleteArticle>()
         .past::<GetHistory>()
         .past::<GetArticleAt>();
-    CommandService::new(NAME).aggregate(articles).run(&settings.nats, database, context).await
+    CommandService::new(NAME)
+        .fingerprints(settings.fingerprint.fingerprints()?)
+        .aggregate(articles)
+        .run(&settings.nats, database, context)
+        .await
 }

@@ -12,7 +12,7 @@ pub use settings::CommentSettings;
 
 use command_service::{CommandService, Endpoints};
 use contracts::comment::{AddComment, DeleteComment, GetCommentHistory};
-use messaging::NatsSettings;
+use messaging::{FingerprintSettings, NatsSettings};
 use serde::Deserialize;
 use service_kit::Context;
 
@@ -26,6 +26,8 @@ pub const NAME: &str = "comment";
 pub struct Settings {
     /// Where NATS is.
     pub nats: NatsSettings,
+    /// How repeats of commands are recognised.
+    pub fingerprint: FingerprintSettings,
     /// Its own section.
     pub comment: CommentSettings,
 }
@@ -38,6 +40,7 @@ pub async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
         .command::<DeleteComment>()
         .past::<GetCommentHistory>();
     CommandService::new(NAME)
+        .fingerprints(settings.fingerprint.fingerprints()?)
         .aggregate(comments)
         .beside(|connection, context| Box::pin(sweep::run(connection, context)))
         .run(&settings.nats, database, context)

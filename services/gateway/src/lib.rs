@@ -17,8 +17,8 @@ mod routes;
 use std::{sync::Arc, time::Duration};
 
 use messaging::{
-    CommandQueue, Connection, Link, NatsSettings, RequestClient, consumer::DeadLetterBox, names,
-    permissions::NOTHING,
+    CommandQueue, Connection, FingerprintSettings, Link, NatsSettings, RequestClient,
+    consumer::DeadLetterBox, names, permissions::NOTHING,
 };
 use serde::Deserialize;
 use service_kit::{
@@ -36,6 +36,8 @@ pub struct Settings {
     pub nats: NatsSettings,
     /// How tokens are checked.
     pub auth: AuthSettings,
+    /// How repeats of commands are recognised.
+    pub fingerprint: FingerprintSettings,
     /// Its own section.
     pub gateway: GatewaySettings,
 }
@@ -67,6 +69,7 @@ struct Gateway {
 pub async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
     let ready = context.health.component("gateway");
     let tokens = Arc::new(Tokens::new(&settings.auth)?);
+    let fingerprints = settings.fingerprint.fingerprints()?;
     let stop = context.lifecycle.stop_token();
     let Some(connection) = Connection::open(&settings.nats, NAME, stop).await? else {
         return Ok(());
@@ -78,7 +81,7 @@ pub async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
     let gateway = Gateway {
         commands: client(settings.gateway.command_timeout_ms),
         queries: client(settings.gateway.query_timeout_ms),
-        queue: CommandQueue::new(connection.clone()),
+        queue: CommandQueue::new(connection.clone()).with_fingerprints(fingerprints),
         dead_letters: DeadLetterBox::new(connection.clone()),
         command_timeout: Duration::from_millis(settings.gateway.command_timeout_ms),
         tokens,

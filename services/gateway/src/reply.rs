@@ -1,19 +1,19 @@
 //! What comes back over NATS as an HTTP response. The one place where refusals get a status.
 
 mod failure;
+mod refusal;
 
 use std::{borrow::Cow, fmt::Display};
 
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::AppendHeaders;
-use eventsourcing::{
-    Accepted, Answer, FieldError, QueryReply, Refusal, RefusalKind, Reply, StreamIdentity,
-};
+use eventsourcing::{Accepted, Answer, FieldError, QueryReply, Refusal, Reply, StreamIdentity};
 use messaging::RequestError;
 use service_kit::Problem;
 
 use self::failure::{READ_MODEL, Source};
 pub(crate) use self::failure::{enqueued, letters, operations};
+pub(crate) use self::refusal::{etag, refused};
 use crate::request::{POSITION, STREAM};
 
 /// Says that the response is the outcome of an earlier request with the same `Idempotency-Key`.
@@ -80,11 +80,6 @@ fn of_stream(position: u64, stream: Option<StreamIdentity>) -> Vec<(HeaderName, 
     [position].into_iter().chain(stream.map(|stream| (STREAM, stream))).collect()
 }
 
-/// The version of an aggregate as an `ETag`.
-pub(crate) fn etag(version: u64) -> String {
-    format!("\"{version}\"")
-}
-
 /// 400: `errors` says what is wrong with which field.
 pub(crate) fn invalid(errors: Vec<FieldError>) -> Problem {
     refused(Refusal::invalid(errors))
@@ -101,37 +96,4 @@ pub(crate) fn invalid_field(
 /// 400: the request cannot be read at all.
 pub(crate) fn malformed(detail: impl Into<String>) -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, "malformed-request", detail)
-}
-
-pub(crate) fn refused(refusal: Refusal) -> Problem {
-    let status = match refusal.kind {
-        RefusalKind::Invalid => StatusCode::BAD_REQUEST,
-        RefusalKind::Forbidden => StatusCode::FORBIDDEN,
-        RefusalKind::NotFound => StatusCode::NOT_FOUND,
-        RefusalKind::Gone => StatusCode::GONE,
-        RefusalKind::Conflict => StatusCode::CONFLICT,
-        RefusalKind::VersionMismatch => StatusCode::PRECONDITION_FAILED,
-        RefusalKind::Reused => StatusCode::UNPROCESSABLE_ENTITY,
-    };
-    let mut problem = Problem::new(status, refusal.code, refusal.detail);
-    if !refusal.errors.is_empty() {
-        let errors = refusal.errors.into_iter();
-        let errors =
-            errors.map(|error| serde_json::json!({ "field": error.field, "detail": error.detail }));
-        problem = problem.with("errors", errors.collect::<Vec<_>>());
-    }
-    if let Some(position) = refusal.position {
-        problem = problem.with_header(POSITION, position);
-    }
-    let stream = refusal.stream.and_then(|stream| HeaderValue::try_from(stream.to_string()).ok());
-    if let Some(stream) = stream {
-        problem = problem.with_header(STREAM, stream);
-    }
-    if let Some(version) = refusal.current_version {
-        problem = problem.with("current_version", version);
-        if let Ok(etag) = HeaderValue::try_from(etag(version)) {
-            problem = problem.with_header(header::ETAG, etag);
-        }
-    }
-    problem
 }

@@ -5,7 +5,7 @@ mod banner;
 use std::{path::Path, time::Duration};
 
 use anyhow::Context as _;
-use messaging::NatsSettings;
+use messaging::{FingerprintSettings, NatsSettings};
 use service_kit::{
     Context, Health, Lifecycle, Site, lifecycle,
     settings::{self, CommonSettings},
@@ -15,7 +15,7 @@ use service_kit::{
 use crate::{
     command::provision,
     embedded_nats::EmbeddedNats,
-    settings::{ProvisionSettings, RunSettings, complete_auth},
+    settings::{ProvisionSettings, RunSettings, complete_auth, complete_fingerprint},
 };
 
 /// How often readiness is looked at while starting.
@@ -30,6 +30,9 @@ pub(crate) async fn run(config: Option<&Path>) -> anyhow::Result<()> {
     let mut services = Services::load(config)?;
     complete_auth(&mut services.gateway.auth, &run.data_dir)?;
     services.push.auth = services.gateway.auth.clone();
+    let mut fingerprint = services.gateway.fingerprint.clone();
+    complete_fingerprint(&mut fingerprint, &run.data_dir)?;
+    services.recognise_by(&fingerprint);
     telemetry::init_logs(&common.log)?;
     warn_of_small_bodies(&common, &services);
     std::fs::create_dir_all(&run.data_dir)
@@ -100,6 +103,13 @@ impl Services {
             name.clone_into(&mut nats.user);
             nats.password = password.into();
         }
+    }
+
+    /// All recognise repeats of commands by the same fingerprints.
+    fn recognise_by(&mut self, fingerprint: &FingerprintSettings) {
+        self.gateway.fingerprint = fingerprint.clone();
+        self.article.fingerprint = fingerprint.clone();
+        self.comment.fingerprint = fingerprint.clone();
     }
 
     /// Starts those behind NATS in `back`, and those in front of it, whose clients come first, in `front`.

@@ -3,11 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use messaging::FingerprintSettings;
 use serde::{Deserialize, Deserializer, de::Error as _};
 use service_kit::auth::{self, AuthSettings};
 
 /// The key in the data folder.
 const KEY_FILE: &str = "auth.key";
+/// The key of fingerprints there.
+const FINGERPRINT_FILE: &str = "fingerprint.key";
 
 /// What `newswire run` reads.
 #[derive(Debug, Clone, Deserialize)]
@@ -65,11 +68,32 @@ pub(crate) fn complete_auth(auth: &mut AuthSettings, data_dir: &Path) -> anyhow:
     if auth.is_given() {
         return Ok(());
     }
+    auth.key_file = key_file(data_dir, KEY_FILE)?.display().to_string();
+    Ok(())
+}
+
+/// The key of fingerprints in the data folder, generated when it is not there, unless another key is given.
+pub(crate) fn complete_fingerprint(
+    fingerprint: &mut FingerprintSettings,
+    data_dir: &Path,
+) -> anyhow::Result<()> {
+    if fingerprint.is_given() {
+        return Ok(());
+    }
+    let path = key_file(data_dir, FINGERPRINT_FILE)?;
+    let key = std::fs::read_to_string(&path);
+    let key = key.with_context(|| format!("reading {} failed", path.display()))?;
+    anyhow::ensure!(!key.trim().is_empty(), "{} is empty: remove it", path.display());
+    fingerprint.key = key.into();
+    Ok(())
+}
+
+/// The key in the file `name` of the data folder, generated when it is not there.
+fn key_file(data_dir: &Path, name: &str) -> anyhow::Result<PathBuf> {
     std::fs::create_dir_all(data_dir)
         .with_context(|| format!("creating the data folder {} failed", data_dir.display()))?;
-    let path = data_dir.join(KEY_FILE);
+    let path = data_dir.join(name);
     auth::generate_key(&path)
         .with_context(|| format!("looking for {}, or making it, failed", path.display()))?;
-    auth.key_file = path.display().to_string();
-    Ok(())
+    Ok(path)
 }

@@ -26,7 +26,8 @@ fn taking(from: u64, to: u64, take: &[&Claim]) -> Commit {
 
 fn changing(from: u64, to: u64, take: &[&Claim], release: &[&Claim]) -> Commit {
     let list = |claims: &[&Claim]| claims.iter().map(|&claim| claim.clone()).collect();
-    let claims = ClaimChanges { take: list(take), release: list(release) };
+    let (take, release) = (list(take), list(release));
+    let claims = ClaimChanges { take, release, ..ClaimChanges::default() };
     Commit { events: events(from, to), claims }
 }
 

@@ -1,6 +1,7 @@
 use crate::{
     Accepted, Aggregate, AggregateId, ClaimChanges, Command, CommandEnvelope, Commit, Decide,
-    EventContext, EventData, ExecuteError, Fingerprint, Metadata, NewEvent, Reply, cache::Root,
+    EventContext, EventData, ExecuteError, Fingerprint, Fingerprints, Metadata, NewEvent, Reply,
+    cache::Root,
 };
 
 /// What a command means for an aggregate: an answer without an event, or events and the state after them.
@@ -12,7 +13,7 @@ pub(super) enum Plan<A> {
 pub(super) fn plan<A, C>(
     command: &CommandEnvelope<C>,
     aggregate_id: AggregateId,
-    fingerprint: Fingerprint,
+    (fingerprint, fingerprints): (Fingerprint, &Fingerprints),
     root: &Root<A>,
 ) -> Result<Plan<A>, ExecuteError>
 where
@@ -49,6 +50,7 @@ where
         events.push(new);
     }
     let claims = ClaimChanges::between(&root.state.claims(), &state.claims());
+    let claims = claims.with_fingerprints(fingerprints.clone());
     Ok(Plan::Append(state, Commit { events, claims }))
 }
 

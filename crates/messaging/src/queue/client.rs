@@ -5,7 +5,8 @@ use async_nats::{
 };
 use bytes::Bytes;
 use eventsourcing::{
-    AppendError, Command, CommandEnvelope, OperationId, Refusal, RefusalKind, StoreError,
+    AppendError, Command, CommandEnvelope, Fingerprints, OperationId, Refusal, RefusalKind,
+    StoreError,
 };
 
 use super::{Operation, operation};
@@ -33,13 +34,20 @@ pub enum EnqueueError {
 #[derive(Debug, Clone)]
 pub struct CommandQueue {
     connection: Connection,
+    fingerprints: Fingerprints,
 }
 
 impl CommandQueue {
     /// A queue over `connection`.
     #[must_use]
     pub fn new(connection: Connection) -> Self {
-        Self { connection }
+        Self { connection, fingerprints: Fingerprints::default() }
+    }
+
+    /// The same with the fingerprints of the services that execute the commands.
+    #[must_use]
+    pub fn with_fingerprints(self, fingerprints: Fingerprints) -> Self {
+        Self { fingerprints, ..self }
     }
 
     /// Puts `command` into the queue, once, however often it is sent; tells its operation as it is by then.
@@ -55,12 +63,12 @@ impl CommandQueue {
             return Err(EnqueueError::Refused(refusal));
         }
         let command = CommandEnvelope { deadline: None, ..command };
-        let operation = Operation::of(&command)?;
+        let (operation, marks) = Operation::of(&command, &self.fingerprints)?;
         // First the operation, then the command: who finds the command done finds what became of it.
         let earlier = self.start(C::CONTEXT, &operation).await?;
         let is_repeat = earlier.is_some();
         if let Some(earlier) = earlier {
-            if earlier.fingerprint != operation.fingerprint {
+            if !marks.are_of(earlier.fingerprint) {
                 return Err(EnqueueError::Refused(Refusal::reused()));
             }
             if earlier.outcome.is_some() {

@@ -1,5 +1,6 @@
 use eventsourcing::{
-    Command, CommandEnvelope, Fingerprint, OperationId, Reply, StoreError, UserId,
+    Command, CommandEnvelope, Fingerprint, Fingerprints, OperationId, Reply, StoreError, UserId,
+    fingerprint::Marks,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -50,16 +51,21 @@ pub(super) async fn read(
 
 impl Operation {
     /// The operation that executes `command`, as it starts.
-    pub(super) fn of<C: Command>(command: &CommandEnvelope<C>) -> Result<Self, StoreError> {
-        let fingerprint = command.fingerprint();
-        Ok(Self {
+    pub(super) fn of<C: Command>(
+        command: &CommandEnvelope<C>,
+        fingerprints: &Fingerprints,
+    ) -> Result<(Self, Marks), StoreError> {
+        let marks = fingerprints
+            .of(command)
+            .map_err(|error| StoreError::new("writing a command", error))?;
+        let operation = Self {
             id: OperationId::of(command.id, command.aggregate_id()),
             command: format!("{}.{}", C::CONTEXT, C::VERB),
-            fingerprint: fingerprint
-                .map_err(|error| StoreError::new("writing a command", error))?,
+            fingerprint: marks.today,
             user_id: command.actor.user_id.clone(),
             created_at: command.issued_at,
             outcome: None,
-        })
+        };
+        Ok((operation, marks))
     }
 }

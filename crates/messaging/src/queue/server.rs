@@ -1,7 +1,4 @@
-use std::{
-    collections::HashMap, future::Future, panic::AssertUnwindSafe, pin::Pin, sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashMap, future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use async_nats::{
     header::NATS_EXPECTED_LAST_SUBJECT_SEQUENCE,
@@ -12,15 +9,15 @@ use async_nats::{
     },
 };
 use bytes::Bytes;
-use eventsourcing::{Command, CommandEnvelope, OperationId, Reply, object};
+use eventsourcing::{Command, CommandEnvelope, Fingerprints, OperationId, Reply, object};
 use futures_util::{FutureExt, StreamExt};
-use time::OffsetDateTime;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::{
-    Operation, Outcome,
+    Operation,
+    attempt::attempt_once,
     in_hand::{InHand, Taken, acknowledge},
     operation,
 };
@@ -38,8 +35,6 @@ const ACK_WAIT: Duration = Duration::from_secs(10);
 const MAX_IN_HAND: i64 = 256;
 /// How many the client fetches ahead: those that it has when the connection breaks come again after the wait.
 const PREFETCH: usize = 64;
-/// How long one attempt may take.
-const ATTEMPT: Duration = Duration::from_secs(10);
 /// The pauses of a command that cannot be executed yet, and of a queue that cannot be opened.
 const BACKOFF: Backoff = Backoff { base: Duration::from_millis(100), max: Duration::from_secs(10) };
 /// When a command that this process cannot read comes again, perhaps to a newer one.
@@ -57,7 +52,6 @@ struct Job {
 /// Held back: what goes on while something is away.
 static OPENING: Throttle = Throttle::new();
 static KEEPING: Throttle = Throttle::new();
-static TRYING: Throttle = Throttle::new();
 static READING: Throttle = Throttle::new();
 
 /// Executes the commands that wait in the queue for one context. Replicas share the work.
@@ -71,6 +65,7 @@ pub struct QueueServer {
     context: &'static str,
     verbs: HashMap<String, Read>,
     in_hand: InHand,
+    fingerprints: Fingerprints,
     stop: CancellationToken,
 }
 
@@ -78,7 +73,14 @@ impl QueueServer {
     /// A server for the commands of `context` until `stop`.
     #[must_use]
     pub fn new(connection: Connection, context: &'static str, stop: CancellationToken) -> Self {
-        Self { connection, context, verbs: HashMap::new(), in_hand: InHand::default(), stop }
+        let (verbs, in_hand) = (HashMap::new(), InHand::default());
+        Self { connection, context, verbs, in_hand, fingerprints: Fingerprints::default(), stop }
+    }
+
+    /// The same with fingerprints of its own.
+    #[must_use]
+    pub fn with_fingerprints(self, fingerprints: Fingerprints) -> Self {
+        Self { fingerprints, ..self }
     }
 
     /// Executes the command `C` with `handler`.
@@ -245,7 +247,7 @@ impl QueueServer {
             return Ok(true);
         }
         if outcome.is_none() {
-            *outcome = attempt_once(command, handler).await;
+            *outcome = attempt_once(command, handler, &self.fingerprints).await;
         }
         let Some(operation) = outcome else { return Ok(false) };
         let publish = PublishMessage::build()
@@ -263,36 +265,4 @@ impl QueueServer {
             }
         }
     }
-}
-
-/// Executes the command once; `None` when it is to be tried again.
-async fn attempt_once<C, F, Fut>(command: &CommandEnvelope<C>, handler: &F) -> Option<Operation>
-where
-    C: Command,
-    F: Fn(CommandEnvelope<C>) -> Fut,
-    Fut: Future<Output = Result<Reply<C::Output>, ServiceError>>,
-{
-    let deadline = Some(OffsetDateTime::now_utc() + ATTEMPT);
-    let handling = handler(CommandEnvelope { deadline, ..command.clone() });
-    // A panic is a bug; its sender shall hear of it, and others shall not wait behind it.
-    let outcome = AssertUnwindSafe(handling).catch_unwind().await;
-    let reply = match outcome.unwrap_or(Err(ServiceError::Internal)) {
-        Ok(reply) => {
-            if let Some(held_back) = TRYING.over() {
-                tracing::info!(held_back, "queued commands are executed again");
-            }
-            reply.try_map(serde_json::to_value).ok()
-        }
-        // Trying again mends neither a bug nor a damaged store.
-        Err(ServiceError::Internal) => None,
-        Err(error) => {
-            if let Some(held_back) = TRYING.pass() {
-                tracing::warn!(%error, held_back, "a queued command is tried again");
-            }
-            return None;
-        }
-    };
-    let outcome = Outcome { finished_at: OffsetDateTime::now_utc(), reply };
-    let operation = Operation::of(command).ok()?;
-    Some(Operation { outcome: Some(outcome), ..operation })
 }

@@ -9,8 +9,9 @@ use uuid::Uuid;
 
 use crate::{
     model::{DatabaseError, Schema},
+    number::{integer, number},
     reads::{POSITION, begin_on_postgres},
-    tables::{self, Changes, Seen, Skipped, Step, integer, number},
+    tables::{self, Changes, Seen, Skipped, Step},
 };
 
 /// For what the stream does not bring again.

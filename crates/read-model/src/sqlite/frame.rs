@@ -9,9 +9,10 @@ use uuid::Uuid;
 
 use crate::{
     model::{DatabaseError, Schema},
+    number::{integer, number},
     reads::{POSITION, begin_on_sqlite},
     sqlite::rows::each_of,
-    tables::{self, Changes, Seen, Skipped, Step, integer, number},
+    tables::{self, Changes, Seen, Skipped, Step},
 };
 
 const FRAME: [&str; 3] = [

@@ -14,7 +14,9 @@ use contracts::article::{Article, CreateArticle, DeleteArticle, UpdateArticle};
 use eventsourcing::{
     Accepted, Actor, Command, CommandEnvelope, EventStore, Head, RefusalKind, Reply, StreamId,
 };
-use messaging::{JetStreamEventStore, RequestClient, RequestError, ServiceError};
+use messaging::{
+    FingerprintSettings, JetStreamEventStore, RequestClient, RequestError, ServiceError,
+};
 use service_kit::Lifecycle;
 use test_support::{NatsServer, PostgresServer, ready, user};
 
@@ -56,7 +58,7 @@ impl TestService {
         postgres: Option<PostgresServer>,
     ) -> Self {
         let context = test_support::context();
-        let settings = Settings { nats: server.settings("article"), article: article.clone() };
+        let settings = settings(&server, &article);
         context.lifecycle.run("article", article::run(settings, context.clone()));
         ready(&context).await;
         let connection = server.connect("gateway").await;
@@ -67,8 +69,7 @@ impl TestService {
     /// A second process beside this one, which takes its share of the commands.
     async fn another(&self) -> Lifecycle {
         let context = test_support::context();
-        let settings =
-            Settings { nats: self.server.settings("article"), article: self.article.clone() };
+        let settings = settings(&self.server, &self.article);
         context.lifecycle.run("article", article::run(settings, context.clone()));
         ready(&context).await;
         context.lifecycle
@@ -88,6 +89,11 @@ impl TestService {
     async fn create(&self) -> Article {
         self.accept(by_ann(create())).await.state
     }
+}
+
+fn settings(server: &NatsServer, article: &ArticleSettings) -> Settings {
+    let fingerprint = FingerprintSettings { key: "0123456789abcdef0123456789abcdef".into() };
+    Settings { nats: server.settings("article"), fingerprint, article: article.clone() }
 }
 
 fn create() -> CreateArticle {

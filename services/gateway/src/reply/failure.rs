@@ -14,7 +14,7 @@ use messaging::{
 };
 use service_kit::Problem;
 
-use super::refused;
+use super::refusal::refused;
 
 /// What a request needs an answer of.
 pub(super) struct Source {

@@ -5,7 +5,7 @@ use std::{future::pending, time::Duration};
 use contracts::article::{CreateArticle, GetArticle, GetHistory};
 use eventsourcing::{QueryReply, Refusal, RefusalKind};
 use gateway::{GatewaySettings, Settings};
-use messaging::{RequestServer, ServiceError};
+use messaging::{FingerprintSettings, RequestServer, ServiceError};
 use reqwest::{RequestBuilder, header::HeaderValue};
 use serde_json::{Value, json};
 use service_kit::auth::Tokens;
@@ -29,7 +29,12 @@ impl TestGateway {
         let token =
             tokens.mint("ann", &["ops".to_owned()], Duration::from_hours(1)).expect("minted");
         let gateway = GatewaySettings { command_timeout_ms: 300, query_timeout_ms: 300 };
-        let settings = Settings { nats: server.settings("gateway"), auth, gateway };
+        let settings = Settings {
+            nats: server.settings("gateway"),
+            auth,
+            fingerprint: FingerprintSettings::default(),
+            gateway,
+        };
         context.lifecycle.run("gateway", gateway::run(settings, context.clone()));
         ready(&context).await;
         let address = context.site.address().await.expect("mounted");

@@ -99,6 +99,7 @@ impl Installation {
             .env("NEWSWIRE__NATS__USER", user)
             .env("NEWSWIRE__NATS__PASSWORD", user)
             .env("NEWSWIRE__AUTH__KEY", "0123456789abcdef0123456789abcdef")
+            .env("NEWSWIRE__FINGERPRINT__KEY", "fedcba9876543210fedcba9876543210")
             .env("NEWSWIRE__DATA_DIR", self.dir.path())
             .env("NEWSWIRE__HTTP__LISTEN", format!("127.0.0.1:{http}"))
             .env("NEWSWIRE__ADMIN__LISTEN", "127.0.0.1:0")

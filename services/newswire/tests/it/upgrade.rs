@@ -117,8 +117,20 @@ async fn judge(app: &App, requests: &[Recorded]) {
             assert_eq!(answer.header(name), value.as_str().expect("text"), "{name} of {asked:?}");
         }
     }
+    assert_eq!(app.mails().len(), mails, "a repeat tells nobody");
     go_on(app, requests).await;
-    assert_eq!(app.mails().len(), mails, "a repeat tells nobody, and neither does a refusal");
+}
+
+/// A slug that was taken before is free once its article has another, and then taken again.
+async fn moves_on(app: &App, second: &Recorded) {
+    let path = second.answer_headers["location"].as_str().expect("the article of bob");
+    let bob = app.mint(&["--user", "bob"]);
+    let moved = json!({"title": "T", "content": "C", "slug": "moved"});
+    let request = app.anonymous(Method::PUT, path).bearer_auth(bob).json(&moved);
+    assert_eq!(send(request).await.status, 200);
+    let body = json!({"title": "T", "content": "C", "slug": "second"});
+    let take = || send(app.request(Method::POST, "/api/articles").json(&body));
+    assert_eq!((take().await.status, take().await.status), (201, 409));
 }
 
 /// What was there can be changed, and the rules still hold.
@@ -130,6 +142,7 @@ async fn go_on(app: &App, requests: &[Recorded]) {
     assert_eq!(send(request).await.status, 412);
     let taken = json!({"title": "T", "content": "C", "slug": "second"});
     assert_eq!(send(app.request(Method::POST, "/api/articles").json(&taken)).await.status, 409);
+    moves_on(app, &requests[6]).await;
     // Another command under a key that was used is recognised.
     let reused = app.request(Method::POST, "/api/articles").header("idempotency-key", "first");
     assert_eq!(send(reused.json(&stale)).await.status, 422);

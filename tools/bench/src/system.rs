@@ -3,7 +3,7 @@ use std::{sync::Arc, time::Duration};
 use anyhow::Context as _;
 use eventsourcing::Actor;
 use gateway::GatewaySettings;
-use messaging::RequestClient;
+use messaging::{FingerprintSettings, RequestClient};
 use service_kit::{Context, auth::Tokens};
 use test_support::{NatsServer, context, ready, user};
 
@@ -32,6 +32,7 @@ impl System {
         let token = Tokens::new(&auth)?.mint("ann", &[], Duration::from_hours(1))?;
         let article = article::Settings {
             nats: server.settings(article::NAME),
+            fingerprint: fingerprint(),
             article: article::ArticleSettings::default(),
         };
         context.lifecycle.run(article::NAME, article::run(article, context.clone()));
@@ -39,6 +40,7 @@ impl System {
         let gateway = gateway::Settings {
             nats: server.settings(gateway::NAME),
             auth,
+            fingerprint: fingerprint(),
             gateway: GatewaySettings {
                 command_timeout_ms: milliseconds,
                 query_timeout_ms: milliseconds,
@@ -78,4 +80,9 @@ impl System {
     pub async fn stop(self) -> anyhow::Result<()> {
         self.context.lifecycle.finish().await
     }
+}
+
+/// As an installation has them: with a key.
+pub fn fingerprint() -> FingerprintSettings {
+    FingerprintSettings { key: "0123456789abcdef0123456789abcdef".into() }
 }

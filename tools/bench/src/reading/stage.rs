@@ -48,6 +48,7 @@ impl Stage {
         let gateway = gateway::Settings {
             nats: server.settings(gateway::NAME),
             auth: test_support::auth(),
+            fingerprint: crate::system::fingerprint(),
             gateway: GatewaySettings { command_timeout_ms: 10_000, query_timeout_ms: 10_000 },
         };
         context.lifecycle.run(gateway::NAME, gateway::run(gateway, context.clone()));

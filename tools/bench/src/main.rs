@@ -6,6 +6,7 @@ mod http;
 mod lanes;
 mod load;
 mod loading;
+mod output;
 mod reading;
 mod report;
 mod system;
@@ -99,5 +100,5 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
         report.lanes = lanes::measure(arguments.lanes).await?;
     }
     service_kit::output::line(&report)?;
-    report.write(&arguments.output)
+    output::write(&report, &arguments.output)
 }

@@ -1,12 +1,11 @@
 mod reading;
 
-use std::{fmt, fs, path::Path};
+use std::fmt;
 
-use anyhow::Context as _;
 use serde::Serialize;
 
 pub use self::reading::{Lag, Read, Reading, Rebuild};
-use crate::{chart, load::Measured};
+use crate::load::Measured;
 
 /// One way, at one concurrency, with one durability.
 #[derive(Debug, Serialize)]
@@ -135,20 +134,6 @@ impl Report {
     pub fn add(&mut self, cell: Cell) {
         service_kit::output::complain(&cell);
         self.cells.push(cell);
-    }
-
-    /// Writes `bench.json` and `bench.svg` into `folder`.
-    pub fn write(&self, folder: &Path) -> anyhow::Result<()> {
-        fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
-        let json = serde_json::to_string_pretty(self).context("writing JSON failed")?;
-        fs::write(folder.join("bench.json"), json).context("writing bench.json failed")?;
-        fs::write(folder.join("bench.svg"), chart::svg(self))
-            .context("writing bench.svg failed")?;
-        service_kit::output::line(format_args!(
-            "bench.json and bench.svg are in {}",
-            folder.display()
-        ))?;
-        Ok(())
     }
 }
 
