@@ -106,8 +106,12 @@ impl<'a> Logs<'a> {
     }
 }
 
+/// The whole lines in the log of `service`: the last may be just being written.
 fn text(all: &Installation, service: &str) -> String {
-    fs::read_to_string(all.dir.path().join(format!("{service}.log"))).expect("a log")
+    let mut text =
+        fs::read_to_string(all.dir.path().join(format!("{service}.log"))).expect("a log");
+    text.truncate(text.rfind('\n').map_or(0, |end| end + 1));
+    text
 }
 
 /// Writes and reads while the fault lasts; says how many requests failed.
